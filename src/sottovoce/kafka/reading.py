@@ -1,0 +1,165 @@
+"""Reading topics whole: to the end as it stood at the start, then on.
+
+The end is the high watermark, not the last stable offset: a transaction that is open when a reader
+starts is waited for, so nothing that was written before the reader fenced its predecessor is missed.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+
+from sottovoce.kafka.connection import KafkaSettings
+from sottovoce.kafka.errors import LogError, LostRecordsError, MissingTopicError
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A record as read.
+
+    Attributes:
+        append_time_ms: the record's time stamp: the broker's on topics stamped by append time.
+    """
+
+    topic: str
+    partition: int
+    offset: int
+    append_time_ms: int
+    key: bytes
+    value: bytes | None
+
+
+class LogReader:
+    """Reads whole partitions, read-committed, in order of offset within each.
+
+    Args:
+        settings: where Kafka is.
+        partitions: (topic, partition) pairs.
+        start: first offset of a pair to read; the log's beginning where it is not named.
+        timeout: seconds without any progress after which reading to the end gives up.
+
+    Raises:
+        MissingTopicError: a topic is not there.
+        LogError: the broker can't be reached.
+    """
+
+    def __init__(
+        self,
+        settings: KafkaSettings,
+        partitions: Sequence[tuple[str, int]],
+        *,
+        start: dict[tuple[str, int], int] | None = None,
+        timeout: float = 60.0,
+    ) -> None:
+        self._timeout = timeout
+        self._consumer = Consumer(
+            settings.client_config(
+                group_id="unused",
+                enable_auto_commit=False,
+                enable_auto_offset_store=False,
+                enable_partition_eof=True,
+                isolation_level="read_committed",
+                auto_offset_reset="error",
+                fetch_wait_max_ms=20,
+                fetch_error_backoff_ms=20,
+            )
+        )
+        start = start or {}
+        self.positions: dict[tuple[str, int], int] = {}
+        self._ends: dict[tuple[str, int], int] = {}
+        try:
+            for pair in partitions:
+                low, high = self._consumer.get_watermark_offsets(TopicPartition(*pair), 10.0)
+                first = start.get(pair, low)
+                if first < low:
+                    raise LostRecordsError(
+                        f"{pair[0]}[{pair[1]}]: offset {first} is wanted, but the log begins at "
+                        f"{low}: what lay between is gone"
+                    )
+                self.positions[pair] = first
+                self._ends[pair] = high
+        except KafkaException as error:
+            self._consumer.close()
+            raise _as_log_error(error.args[0], [topic for topic, _ in partitions]) from error
+        self._consumer.assign(
+            [TopicPartition(*pair, offset) for pair, offset in self.positions.items()]
+        )
+
+    @property
+    def ends(self) -> dict[tuple[str, int], int]:
+        """The high watermarks as they stood when this reader was made."""
+        return dict(self._ends)
+
+    @property
+    def at_end(self) -> bool:
+        """Whether everything up to `ends` was read."""
+        return all(self.positions[pair] >= end for pair, end in self._ends.items())
+
+    def to_end(self) -> Iterator[Record]:
+        """Yield everything up to `ends`, waiting for transactions that are open before it.
+
+        Raises:
+            LogError: no progress for `timeout` seconds.
+            LostRecordsError: records vanished while they were read.
+        """
+        quiet_since = time.monotonic()
+        while not self.at_end:
+            before = dict(self.positions)
+            yield from self.poll(timeout=0.1)
+            if self.positions != before:
+                quiet_since = time.monotonic()
+            elif time.monotonic() - quiet_since > self._timeout:
+                waiting = [
+                    f"{topic}[{partition}] at {self.positions[topic, partition]} of {end}"
+                    for (topic, partition), end in self._ends.items()
+                    if self.positions[topic, partition] < end
+                ]
+                raise LogError(
+                    f"reading made no progress for {self._timeout:.0f} s: {', '.join(waiting)}; "
+                    "a transaction may be hanging"
+                )
+
+    def poll(self, timeout: float = 0.1, limit: int = 10_000) -> Iterator[Record]:
+        """Yield what is there, waiting at most `timeout` seconds for the first record."""
+        for message in self._consumer.consume(limit, timeout):
+            record = self._take(message)
+            if record is not None:
+                yield record
+
+    def _take(self, message: Message) -> Record | None:
+        error = message.error()
+        pair = (message.topic() or "", message.partition() or 0)
+        offset = message.offset() or 0
+        if error is not None:
+            if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001
+                self.positions[pair] = max(self.positions[pair], offset)
+                return None
+            raise _as_log_error(error, [pair[0]])
+        self.positions[pair] = offset + 1
+        return Record(
+            pair[0], pair[1], offset, message.timestamp()[1], message.key() or b"", message.value()
+        )
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._consumer.close()
+
+    def __enter__(self) -> LogReader:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _as_log_error(error: KafkaError, topics: list[str]) -> LogError:
+    names = ", ".join(sorted(set(topics)))
+    if error.code() in (KafkaError._UNKNOWN_TOPIC, KafkaError.UNKNOWN_TOPIC_OR_PART):  # noqa: SLF001
+        return MissingTopicError(
+            f"a topic is missing ({names}): run `sottovoce topics create` first"
+        )
+    if error.code() in (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE):  # noqa: SLF001
+        return LostRecordsError(f"{names}: records that were to be read are gone: {error.str()}")
+    return LogError(f"{names}: {error.str()}")
