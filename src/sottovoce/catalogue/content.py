@@ -126,13 +126,10 @@ def _feed(digest: Any, array: pa.Array) -> None:
         if len(texts) and data is not None:
             digest.update(memoryview(data)[int(offsets[0]) : int(offsets[-1])])
     else:
-        width = array.type.bit_width // 8
-        kind = (
-            "f" if pa.types.is_floating(array.type) else "u" if "uint" in str(array.type) else "i"
-        )
-        digest.update(_little_endian(pc.fill_null(array, 0), f"<{kind}{width}"))
+        digest.update(_little_endian(pc.fill_null(array, 0)))
 
 
-def _little_endian(array: pa.Array, dtype: str) -> bytes:
-    data: bytes = array.to_numpy(zero_copy_only=False).astype(dtype).tobytes()
+def _little_endian(array: pa.Array) -> bytes:
+    values = array.to_numpy(zero_copy_only=False)
+    data: bytes = values.astype(values.dtype.newbyteorder("<")).tobytes()
     return data

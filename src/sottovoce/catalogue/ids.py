@@ -8,6 +8,7 @@ key*.
 
 import unicodedata
 from collections.abc import Iterable, Sequence
+from typing import overload
 
 import mmh3
 import numpy as np
@@ -144,15 +145,14 @@ def name_track_ids(
     artists: Iterable[str | None], titles: Iterable[str | None]
 ) -> tuple[NDArray[np.uint64], NDArray[np.uint64], NDArray[np.bool_]]:
     """`name_track_id` for many tracks: high halves, low halves, and which have both names."""
-    highs, lows, named = [], [], []
+    ids = []
     for artist, title in zip(artists, titles, strict=True):
         try:
-            high, low = name_track_id(artist or "", title or "")
+            ids.append((*name_track_id(artist or "", title or ""), True))
         except TrackIdError:
-            highs.append(0), lows.append(0), named.append(False)
-        else:
-            highs.append(high), lows.append(low), named.append(True)
-    return np.array(highs, np.uint64), np.array(lows, np.uint64), np.array(named, np.bool_)
+            ids.append((0, 0, False))
+    high, low, named = zip(*ids, strict=True) if ids else ((), (), ())
+    return np.array(high, np.uint64), np.array(low, np.uint64), np.array(named, np.bool_)
 
 
 def artist_key(artist: str) -> int:
@@ -177,6 +177,10 @@ def artist_keys(artists: Iterable[str | None]) -> NDArray[np.uint64]:
     return np.array(keys, np.uint64)
 
 
-def track_key(low: int | NDArray[np.uint64]) -> np.uint64 | NDArray[np.uint64]:
+@overload
+def track_key(low: int | np.uint64) -> np.uint64: ...
+@overload
+def track_key(low: NDArray[np.uint64]) -> NDArray[np.uint64]: ...
+def track_key(low: int | np.uint64 | NDArray[np.uint64]) -> np.uint64 | NDArray[np.uint64]:
     """The key that counts are kept under, from the low half of a track's id: that half itself."""
     return low if isinstance(low, np.ndarray) else np.uint64(low)
