@@ -54,8 +54,9 @@ class DataSet:
     def __post_init__(self) -> None:
         if self.pane_ms <= 0 or self.slice_ms % self.pane_ms or DAY_MS % self.slice_ms:
             raise DataSetError(
-                f"data set {self.name}: panes of {self.pane_ms} ms and slices of {self.slice_ms} ms; "
-                "a slice must be a whole number of panes, and a day a whole number of slices"
+                f"data set {self.name}: panes of {self.pane_ms} ms and slices of "
+                f"{self.slice_ms} ms; a slice must be a whole number of panes, and a day a whole "
+                "number of slices"
             )
         if self.shards < 1:
             raise DataSetError(f"data set {self.name}: {self.shards} shards; at least 1 is needed")

@@ -1,4 +1,4 @@
-"""Kafka as the only store: topics and their settings, reading to the end, writing in transactions."""
+"""Kafka as the only store: names, reading to the end, writing in transactions."""
 
 from sottovoce.kafka.connection import KafkaSettings
 from sottovoce.kafka.reading import LogReader

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from confluent_kafka.admin import AdminClient
 from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
 from pydantic import Field, FilePath, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 

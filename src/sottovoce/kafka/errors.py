@@ -20,4 +20,4 @@ class LostRecordsError(LogError):
 
 
 class FatalWriteError(LogError):
-    """A write whose outcome is unknown, or that was fenced. The process ends; a restart reads it."""
+    """A write whose outcome is unknown, or that was fenced: the process must end."""

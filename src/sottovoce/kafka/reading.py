@@ -1,7 +1,7 @@
 """Reading topics whole: to the end as it stood at the start, then on.
 
-The end is the high watermark, not the last stable offset: a transaction that is open when a reader
-starts is waited for, so nothing that was written before the reader fenced its predecessor is missed.
+The end is the high watermark, not the last stable offset: a transaction that is open when a
+reader starts is waited for, so nothing that a fenced predecessor wrote is missed.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
@@ -147,7 +148,7 @@ class LogReader:
         """Let go of the connection."""
         self._consumer.close()
 
-    def __enter__(self) -> LogReader:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -62,8 +62,8 @@ class TransactionalWriter:
             yield
         except (KafkaException, BufferError) as error:
             raise FatalWriteError(
-                f"{what} of {self.transactional_id} failed: {error}; the process must end, its next "
-                "start reads what the log holds"
+                f"{what} of {self.transactional_id} failed: {error}; the process must end, "
+                "its next start reads what the log holds"
             ) from error
 
     def _delivered(self, error: KafkaError | None, _: Message) -> None:
@@ -86,9 +86,7 @@ class TransactionalWriter:
         if self._failed is not None:
             raise FatalWriteError(f"a record of {self.transactional_id} failed: {self._failed}")
 
-    def produce(
-        self, topic: str, key: bytes, value: bytes | None, *, partition: int = 0
-    ) -> None:
+    def produce(self, topic: str, key: bytes, value: bytes | None, *, partition: int = 0) -> None:
         """Add a record to the open transaction; waits while the queue is full."""
         with self._fatal("produce"):
             while True:

@@ -32,11 +32,7 @@ _FIELDS: Final = (
 )
 
 LISTEN_DTYPE: Final = np.dtype(
-    [
-        part
-        for name, _, kind in _FIELDS
-        for part in ((f"{name}_tag", "u1"), (name, kind))
-    ]
+    [part for name, _, kind in _FIELDS for part in ((f"{name}_tag", "u1"), (name, kind))]
 )
 """The layout of one `Listen`: each field behind its tag byte, packed."""
 
@@ -99,7 +95,7 @@ def decode_listen(value: bytes) -> Listens:
         raise ListenError(f"{len(value)} bytes that are no protobuf message") from error
     listens = new_listens(1)
     for name, _, _ in _FIELDS:
-        if not message.HasField(name):
+        if not message.HasField(name):  # type: ignore[arg-type]
             raise ListenError(f"a message of {len(value)} bytes without the field {name}")
         listens[name] = getattr(message, name)
     return listens
@@ -132,7 +128,7 @@ def country_code(country: str) -> int:
     """
     if not country:
         return 0
-    if len(country) != 2 or not (country.isascii() and country.isalpha()):  # noqa: PLR2004
+    if len(country) != 2 or not (country.isascii() and country.isalpha()):
         raise ListenError(f"country {country!r} is not two letters of ISO 3166-1")
     upper = country.upper().encode()
     return upper[0] << 8 | upper[1]

@@ -42,7 +42,8 @@ class _CellSketchEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_CellSketch
 class CellSketch(_CellSketch, metaclass=_CellSketchEnumTypeWrapper):
     """Records of the topics `cells.*`, partition = shard, and of `dead-letters`.
 
-    Keys of `cells.*` are binary: one byte of kind ('b' base, 'd' delta, 'i' log index, 'j' delta of it, 'p' progress),
+    Keys of `cells.*` are binary: one byte of kind ('b' base, 'd' delta, 'i' log index, 'j' a delta of
+    it, 'p' progress),
     then big-endian: 8 bytes slice start or block number, 8 bytes `from_offset` (deltas only, else 0),
     4 bytes part. The key of progress is 'p' alone.
 

@@ -1,0 +1,99 @@
+"""Making data sets: their topics, their constants, their first terms."""
+
+from __future__ import annotations
+
+import dataclasses
+import secrets
+import time
+from collections.abc import Sequence
+
+from confluent_kafka import TopicPartition
+from confluent_kafka.admin import OffsetSpec
+
+from sottovoce.data_sets.data_set import DataSet
+from sottovoce.data_sets.registry import Registry
+from sottovoce.data_sets.terms import Terms
+from sottovoce.data_sets.topic_settings import create_topics, topic_specs
+from sottovoce.kafka.connection import KafkaSettings
+from sottovoce.kafka.errors import MissingTopicError
+from sottovoce.kafka.topics import Topics
+from sottovoce.kafka.transactions import TransactionalWriter
+from sottovoce.wire import keys
+
+FIRST_TERMS = {
+    "live": Terms("live"),
+    "history": Terms("history", listens_per_slice=200, slices_per_day=1),
+}
+"""The bounds that a data set begins with where nobody says otherwise."""
+
+
+def create_data_sets(
+    settings: KafkaSettings,
+    data_sets: Sequence[DataSet],
+    terms: Sequence[Terms] = (),
+    *,
+    brisk: bool = False,
+    replication: int = 1,
+    in_sync: int = 1,
+) -> list[str]:
+    """Create every topic, and each data set that is not there yet.
+
+    Running it again changes nothing: a data set that is there keeps its constants, its epoch and
+    its terms.
+
+    Args:
+        settings: where Kafka is.
+        data_sets: their constants; the epoch is drawn here.
+        terms: their first terms; `FIRST_TERMS` where none are given.
+        brisk: topics whose segments roll and compact within seconds.
+        replication: copies of each partition.
+        in_sync: copies that must have a record before it counts as written.
+
+    Returns:
+        The names of the topics created.
+    """
+    topics = Topics(settings.kafka_topic_prefix)
+    created = create_topics(
+        settings.admin(),
+        list(topic_specs(topics, list(data_sets), brisk=brisk)),
+        replication=replication,
+        in_sync=in_sync,
+    )
+    writer = TransactionalWriter(settings, "administrator")
+    try:
+        registry = Registry(settings)
+        there = set(registry.data_sets)
+        registry.close()
+    except MissingTopicError:
+        there = set()
+    given = {each.data_set: each for each in terms}
+    now_ms = time.time_ns() // 1_000_000
+    with writer.transaction():
+        for data_set in data_sets:
+            if data_set.name in there:
+                continue
+            made = dataclasses.replace(
+                data_set, epoch=secrets.token_bytes(16), created_at_ms=now_ms
+            )
+            writer.produce(
+                topics.catalogues,
+                keys.data_set_key(made.name),
+                made.to_message().SerializeToString(),
+            )
+            first = given.get(made.name) or FIRST_TERMS.get(made.name) or Terms(made.name)
+            writer.produce(
+                topics.catalogues,
+                keys.terms_key(made.name, first.from_ms),
+                first.to_message().SerializeToString(),
+            )
+    return created
+
+
+def is_untouched(settings: KafkaSettings, data_set: DataSet) -> bool:
+    """Return whether nothing was ever written to a data set's log."""
+    topic = Topics(settings.kafka_topic_prefix).listens(data_set.name)
+    admin = settings.admin()
+    ends = admin.list_offsets(
+        {TopicPartition(topic, shard): OffsetSpec.latest() for shard in range(data_set.shards)}
+    )
+    return all(future.result().offset == 0 for future in ends.values())
