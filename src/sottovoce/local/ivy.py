@@ -91,7 +91,9 @@ def retrieve(
             poms=str(transitive).lower(),
         )
     )
-    module.write_text(_MODULE.format(dependencies="\n".join(_depend(w, transitive) for w in wanted)))
+    module.write_text(
+        _MODULE.format(dependencies="\n".join(_depend(w, transitive) for w in wanted))
+    )
     command = [
         prerequisites.java_program(),
         *proxy_options(),
@@ -139,8 +141,8 @@ def proxy_options() -> list[str]:
     options = []
     for scheme in ("https", "http"):
         name = f"{scheme}_proxy"
-        address = os.environ.get(name) or os.environ.get(name.upper())
-        parts = urlsplit(address if "//" in (address or "") else f"//{address or ''}")
+        address = os.environ.get(name) or os.environ.get(name.upper()) or ""
+        parts = urlsplit(address if "//" in address else f"//{address}")
         if parts.hostname:
             options.append(f"-D{scheme}.proxyHost={parts.hostname}")
             options.append(f"-D{scheme}.proxyPort={parts.port or 80}")

@@ -20,6 +20,10 @@ FOLDER_SETTING = "SOTTOVOCE_LOCAL_FOLDER"
 type Progress = Callable[[str], None]
 
 
+def silent(_line: str) -> None:
+    """Show nobody the progress."""
+
+
 @dataclass(frozen=True, slots=True)
 class LockedJar:
     """One line of the lock: a jar of a Maven repository, and the hash that it must have."""
@@ -73,7 +77,7 @@ class KafkaJars:
         """Tell whether every jar of the lock is there. The folder only ever appears whole."""
         return all((self.folder / jar.file).is_file() for jar in locked())
 
-    def fetch(self, progress: Progress = lambda line: None) -> None:
+    def fetch(self, progress: Progress = silent) -> None:
         """Download what the lock names, unless it is there.
 
         Everything is downloaded into a folder beside the final one, checked against the lock, and
