@@ -16,17 +16,23 @@ from sottovoce.catalogue.ids import (
     spotify_id_to_int,
     track_key,
 )
+from sottovoce.catalogue.similar import Similar, SimilarTracks
+from sottovoce.catalogue.versions import MAX_PART_BYTES, from_parts, to_parts
 
 __all__ = [
     "FEATURES",
+    "MAX_PART_BYTES",
     "NO_ARTIST",
     "UNKNOWN",
     "Catalogue",
     "CatalogueError",
     "ImportReport",
+    "Similar",
+    "SimilarTracks",
     "TrackIdError",
     "artist_key",
     "artist_keys",
+    "from_parts",
     "int_to_spotify_id",
     "name_track_id",
     "name_track_ids",
@@ -34,5 +40,6 @@ __all__ = [
     "parse_spotify_ids",
     "read_catalogue",
     "spotify_id_to_int",
+    "to_parts",
     "track_key",
 ]

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import ArrayLike, NDArray
 
-from sottovoce.catalogue.content import FEATURES, canonical_table, content_hash
+from sottovoce.catalogue.content import FEATURES, SCHEMA, canonical_table, content_hash
 from sottovoce.catalogue.ids import NO_ARTIST, artist_keys, int_to_spotify_id, name_track_ids
 
 UNKNOWN = -1
@@ -83,6 +83,11 @@ class Catalogue:
             if isinstance(value, np.ndarray):
                 value.flags.writeable = False
         return catalogue
+
+    @classmethod
+    def empty(cls) -> "Catalogue":
+        """The catalogue that knows no track."""
+        return cls.from_table(SCHEMA.empty_table())
 
     def __len__(self) -> int:
         return self.table.num_rows  # type: ignore[no-any-return]
