@@ -103,14 +103,19 @@ def decode_listen(value: bytes) -> Listens:
 
 def pack_keys(high: npt.ArrayLike, low: npt.ArrayLike) -> npt.NDArray[np.uint8]:
     """Return 128-bit numbers as 16 big-endian bytes each, shape (n, 16)."""
-    pairs = np.stack([np.asarray(high, ">u8"), np.asarray(low, ">u8")], axis=-1)
-    return np.ascontiguousarray(pairs).view(np.uint8).reshape(-1, 16)
+    return _big_endian(np.asarray(high, np.uint64), np.asarray(low, np.uint64))
+
+
+def _big_endian(*columns: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint8]:
+    # np.stack gives native byte order whatever it is given: the order is set after it.
+    rows = np.stack(columns, axis=-1).astype(">u8")
+    return rows.view(np.uint8).reshape(len(rows), 8 * len(columns))
 
 
 def listen_keys(listens: Listens) -> list[bytes]:
     """Return each listen's record key: listener and event, 16 big-endian bytes each."""
     columns = ("listener_high", "listener_low", "event_high", "event_low")
-    packed = np.stack([listens[name].astype(">u8") for name in columns], axis=-1).tobytes()
+    packed = _big_endian(*(listens[name] for name in columns)).tobytes()
     step = LISTEN_KEY_BYTES
     return [packed[at : at + step] for at in range(0, len(packed), step)]
 
