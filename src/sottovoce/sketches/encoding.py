@@ -9,7 +9,7 @@
 | 4     | length of what follows the header, little-endian                        |
 | 4     | CRC-32 of everything but these four bytes, little-endian                |
 
-A CRC-32 finds every flipped bit and every burst of up to 32 bits; the length finds every truncation.
+A CRC-32 finds every flipped bit and every burst of up to 32 bits; the length finds every cut.
 """
 
 import struct

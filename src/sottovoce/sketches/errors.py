@@ -1,4 +1,6 @@
-"""What can go wrong with a sketch, one sentence each."""
+"""What can go wrong with a sketch, one sentence each; a name says what is the matter."""
+
+# ruff: noqa: N818
 
 from sottovoce.errors import SottovoceError
 

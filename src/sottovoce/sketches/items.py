@@ -4,11 +4,12 @@
 |-----------------------------------------------------|-----------------------------------|
 | `str` (list, numpy `U` or object, arrow string)     | its UTF-8                         |
 | `bytes` (list, numpy `S` or object, arrow binary)   | themselves                        |
-| numpy or arrow integers                             | 8 bytes, little-endian; signed ones in two's complement |
+| numpy or arrow integers                             | 8 bytes, little-endian            |
 | numpy `(n, w)` uint8                                | the w bytes of the row            |
 | numpy structured or void array                      | the bytes of the record           |
 | arrow dictionary array                              | those of the value it points at   |
 
+Signed integers are in two's complement, so 1 is the same item in int64 and uint64.
 numpy itself drops the trailing zero bytes of `S` and `U` elements; give such items in another form.
 """
 
@@ -93,7 +94,7 @@ def _read_sequence(items: Sequence[str | bytes]) -> Items:
 def _read_numpy(items: NDArray[np.generic]) -> Items:
     kind = items.dtype.kind
     if items.ndim == 2 and items.dtype == np.uint8:
-        return Items.of_width(items)
+        return Items.of_width(items.view(np.uint8))
     if items.ndim != 1:
         raise UnsupportedItems(
             f"an array of items must have one dimension, or two and type uint8: "

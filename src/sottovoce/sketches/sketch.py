@@ -50,7 +50,7 @@ class Sketch(ABC):
         name = type(self).__name__
         if not isinstance(other, type(self)):
             raise ParametersDiffer(f"a {name} can't take in a {type(other).__name__}")
-        mine, theirs = self._parameters(), other._parameters()  # noqa: SLF001
+        mine, theirs = self._parameters(), other._parameters()
         if mine != theirs:
             raise ParametersDiffer(
                 f"two {name} with different parameters can't be merged: {mine} and {theirs}"

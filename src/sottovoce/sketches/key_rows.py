@@ -1,0 +1,47 @@
+"""Rows of (group, key, counters): sorting them and adding up those of the same group and key."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sottovoce.sketches.errors import SketchError
+from sottovoce.sketches.hashing import Words
+
+type Groups = NDArray[np.uint32]
+type Counts = NDArray[np.int64]
+type Rows = tuple[Groups, Words, Counts]
+
+
+def run_begins(changes: NDArray[np.bool_], rows: int) -> NDArray[np.intp]:
+    """Where runs of equal rows begin, given where a row differs from the one before it."""
+    return np.concatenate(([0] if rows else [], np.flatnonzero(changes) + 1)).astype(np.intp)
+
+
+def sum_runs(counts: Counts, begins: NDArray[np.intp]) -> Counts:
+    """The sum of each run of rows."""
+    if not len(begins):
+        return counts[:0]
+    sums: Counts = np.add.reduceat(counts, begins, axis=0)
+    if sums.min() < 0:
+        raise SketchError("a count grew beyond 2^63 - 1")
+    return sums
+
+
+def aggregate(groups: Groups, keys: Words, counts: Counts) -> Rows:
+    """Sorts rows by group and key and adds up those of the same; drops those that are all 0."""
+    order = np.argsort(keys, kind="stable")
+    ordered = groups[order]
+    if len(ordered) and int(ordered.max()) - int(ordered.min()) < 1 << 16:
+        # numpy sorts integers of 16 bits by radix
+        by_group = np.argsort((ordered - ordered.min()).astype(np.uint16), kind="stable")
+    else:
+        by_group = np.argsort(ordered, kind="stable")
+    order = order[by_group]
+    group, key, count = groups[order], keys[order], counts[order]
+    changes = (key[1:] != key[:-1]) | (group[1:] != group[:-1])
+    if not changes.all():
+        begins = run_begins(changes, len(key))
+        group, key, count = group[begins], key[begins], sum_runs(count, begins)
+    kept = count.any(axis=1)
+    if not kept.all():
+        group, key, count = group[kept], key[kept], count[kept]
+    return group, key, count
