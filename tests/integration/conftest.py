@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from sottovoce.local import LocalBroker
+from sottovoce.local.broker import LocalBroker
 
 
 @pytest.fixture(scope="session")

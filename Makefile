@@ -1,0 +1,58 @@
+# Every target sets up what it needs: a virtual environment in .venv, from hashed requirements.
+# Settings: PYTHON (which Python makes .venv), ARGS (handed to demo, smoke and test).
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo smoke test check lint types imports protos-check protos baseline requirements clean
+
+BIN := .venv/bin
+READY := .venv/set-up
+PYTHON_FILES := src services tests benchmarks scripts/generate-protos scripts/lock-kafka-jars
+ARGS ?=
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(READY) ## a live panel over a real Kafka, Spark and query service on this machine
+	@$(BIN)/sottovoce demo $(ARGS)
+
+smoke: $(READY) ## the demo by itself: ask everything, compare with the truth, stop
+	@$(BIN)/sottovoce smoke $(ARGS)
+
+test: $(READY) ## all tests, those with a real Kafka and Spark included
+	@$(BIN)/pytest $(ARGS)
+
+check: $(READY) lint types imports protos-check ## what CI checks besides the tests
+
+lint: $(READY) ## style and format
+	$(BIN)/ruff check $(PYTHON_FILES)
+	$(BIN)/ruff format --check $(PYTHON_FILES)
+
+types: $(READY) ## mypy, strict
+	$(BIN)/mypy
+
+imports: $(READY) ## which package may import which
+	$(BIN)/lint-imports --no-cache
+
+protos-check: $(READY) ## lint, breaking changes, drift of the generated code
+	$(BIN)/buf lint protos
+	$(BIN)/buf breaking protos --against protos/baseline.binpb
+	$(BIN)/python scripts/generate-protos --check
+
+protos: $(READY) ## generate src/sottovoce/wire/v1 from protos
+	$(BIN)/python scripts/generate-protos
+
+baseline: $(READY) ## make the protos of now what later ones must not break (at a release)
+	$(BIN)/buf build protos --exclude-source-info --output protos/baseline.binpb
+
+requirements: $(READY) ## pin all dependencies again, with hashes
+	$(BIN)/uv pip compile pyproject.toml --all-extras --group dev --universal \
+		--python-version 3.12 --generate-hashes --no-header --no-annotate \
+		--no-emit-index-url --no-emit-find-links --output-file requirements/dev.txt --quiet
+
+clean: ## remove all that was installed, downloaded or cached here
+	rm -rf .venv .local .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find src services tests scripts benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(READY): requirements/dev.txt pyproject.toml scripts/set-up
+	@scripts/set-up
