@@ -1,0 +1,218 @@
+"""The log index: where in a shard's log a listener's records may be."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import zstandard
+
+from sottovoce.cells.codec import MAX_PART_BYTES, KeyedValue
+from sottovoce.cells.errors import CellsError, IncompleteCellError
+from sottovoce.sketches import BloomFilter, hash_keys
+from sottovoce.wire.keys import CellKey, CellKeyKind
+from sottovoce.wire.v1 import cell_pb2
+
+BLOCK_MS: Final = 3_600_000
+"""A block is an hour of append time."""
+
+FALSE_POSITIVE_RATE: Final = 0.01
+
+type Hashes = npt.NDArray[np.uint64]
+type _Parts = dict[int, cell_pb2.LogIndexPart]
+
+
+def block_of(append_time_ms: int) -> int:
+    """Return the number of the block that a time of appending lies in."""
+    return append_time_ms // BLOCK_MS
+
+
+class BlockIndex:
+    """The index of one block as it stands in the log: a base, and the deltas since.
+
+    While the block grows it is a set of hashes; when it is closed, a Bloom filter over them, sized
+    by their number. So its content, too, does not depend on batching.
+
+    Attributes:
+        block: hours of append time since 1970.
+    """
+
+    __slots__ = ("_base", "_deltas", "block")
+
+    def __init__(self, block: int) -> None:
+        self.block = block
+        self._base: _Parts = {}
+        self._deltas: dict[int, _Parts] = {}
+
+    def put(self, key: CellKey, part: cell_pb2.LogIndexPart) -> None:
+        """Take in a part."""
+        if key.kind is CellKeyKind.INDEX_BASE:
+            self._base[key.part] = part
+        else:
+            self._deltas.setdefault(key.from_offset, {})[key.part] = part
+
+    def drop(self, key: CellKey) -> None:
+        """Apply a tombstone."""
+        if key.kind is CellKeyKind.INDEX_BASE:
+            self._base.pop(key.part, None)
+        elif key.from_offset in self._deltas:
+            self._deltas[key.from_offset].pop(key.part, None)
+            if not self._deltas[key.from_offset]:
+                del self._deltas[key.from_offset]
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no part is left."""
+        return not self._base and not self._deltas
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the block is a Bloom filter."""
+        return any(part.HasField("bloom") for part in self._base.values())
+
+    @property
+    def delta_offsets(self) -> list[int]:
+        """Where each delta that counts begins, ascending."""
+        base = self._base_through()
+        return sorted(start for start in self._deltas if start >= base)
+
+    @property
+    def offsets(self) -> tuple[int, int]:
+        """First and last offset of a listen in the block."""
+        parts = self._parts_that_count()
+        return min(part.first_offset for part in parts), max(part.last_offset for part in parts)
+
+    def keys(self) -> list[CellKey]:
+        """Return the key of every part, whether it counts or not."""
+        keys = [CellKey(CellKeyKind.INDEX_BASE, self.block, 0, part) for part in sorted(self._base)]
+        return keys + [
+            CellKey(CellKeyKind.INDEX_DELTA, self.block, start, part)
+            for start in sorted(self._deltas)
+            for part in sorted(self._deltas[start])
+        ]
+
+    def hashes(self) -> Hashes:
+        """Return the distinct hashes of listeners, sorted.
+
+        Raises:
+            CellsError: the block is closed, and they are gone.
+        """
+        if self.is_closed:
+            raise CellsError(f"block {self.block} is closed: only its Bloom filter is kept")
+        found = [unpack_hashes(part.hashes) for part in self._parts_that_count()]
+        return np.unique(np.concatenate(found)) if found else np.empty(0, np.uint64)
+
+    def may_hold(self, pseudonym: bytes) -> bool:
+        """Return whether a listener (16 big-endian bytes) may have a record in the block."""
+        high, low = (
+            np.array([int.from_bytes(half, "big")], np.uint64)
+            for half in (pseudonym[:8], pseudonym[8:])
+        )
+        wanted = hash_keys(high, low)[0]
+        if self.is_closed:
+            return bool(self._bloom().contains(wanted)[0])
+        return bool(np.isin(wanted, self.hashes())[0])
+
+    def payload(self) -> bytes:
+        """Return the canonical bytes: two indexes are equal exactly if these are."""
+        first, last = self.offsets
+        body = self._bloom().payload() if self.is_closed else self.hashes().tobytes()
+        head = (self.block, first, last, int(self.is_closed))
+        return b"".join(number.to_bytes(8, "little", signed=True) for number in head) + body
+
+    def _bloom(self) -> BloomFilter:
+        parts = self._parts_that_count()
+        return BloomFilter.from_bytes(b"".join(part.bloom for part in parts))
+
+    def _base_through(self) -> int:
+        return max((part.through_offset for part in self._base.values()), default=0)
+
+    def _parts_that_count(self) -> list[cell_pb2.LogIndexPart]:
+        through = self._base_through()
+        found = [
+            [part for part in self._base.values() if part.through_offset == through],
+            *(list(self._deltas[start].values()) for start in self.delta_offsets),
+        ]
+        parts = []
+        for group in found:
+            if group and len(group) != group[0].parts:
+                raise IncompleteCellError(
+                    f"the index of block {self.block} has {len(group)} of {group[0].parts} parts"
+                )
+            parts += sorted(group, key=lambda part: part.part)
+        return parts
+
+
+def pack_hashes(hashes: Hashes) -> bytes:
+    """Return hashes as bytes: sorted, little-endian, compressed."""
+    plain = np.sort(hashes).astype("<u8").tobytes()
+    return zstandard.ZstdCompressor(level=3).compress(plain)
+
+
+def unpack_hashes(data: bytes) -> Hashes:
+    """Read what `pack_hashes` wrote.
+
+    Raises:
+        CellsError: the bytes are damaged.
+    """
+    try:
+        plain = zstandard.ZstdDecompressor().decompress(data)
+        return np.frombuffer(plain, "<u8").astype(np.uint64)
+    except (zstandard.ZstdError, ValueError) as error:
+        raise CellsError(f"hashes of a log index can't be read: {error}") from error
+
+
+def index_records(
+    kind: CellKeyKind,
+    block: int,
+    hashes: Hashes,
+    *,
+    from_offset: int,
+    through_offset: int,
+    offsets: tuple[int, int],
+    closed: bool = False,
+    max_bytes: int = MAX_PART_BYTES,
+) -> list[KeyedValue]:
+    """Return the records of a block's index.
+
+    Args:
+        kind: INDEX_BASE or INDEX_DELTA.
+        block: its number.
+        hashes: distinct hashes of listeners.
+        from_offset: first offset that a delta covers; 0 for a base.
+        through_offset: the offset after the last that it covers.
+        offsets: first and last offset of a listen in the block.
+        closed: write the Bloom filter instead of the hashes.
+        max_bytes: the most that a part may hold.
+    """
+    if closed:
+        bloom = BloomFilter(max(1, len(hashes)), FALSE_POSITIVE_RATE)
+        bloom.update(hashes)
+        data = bloom.to_bytes()
+        bodies = [data[at : at + max_bytes] for at in range(0, len(data), max_bytes)]
+    else:
+        step = max(1, max_bytes // 8 - 32)
+        ordered = np.sort(hashes)
+        bodies = [
+            pack_hashes(ordered[at : at + step]) for at in range(0, max(1, len(ordered)), step)
+        ]
+    records: list[KeyedValue] = []
+    for number, body in enumerate(bodies):
+        part = cell_pb2.LogIndexPart(
+            block=block,
+            from_offset=from_offset,
+            through_offset=through_offset,
+            part=number,
+            parts=len(bodies),
+            first_offset=offsets[0],
+            last_offset=offsets[1],
+        )
+        if closed:
+            part.bloom = body
+        else:
+            part.hashes = body
+        records.append(
+            (CellKey(kind, block, from_offset, number).to_bytes(), part.SerializeToString())
+        )
+    return records
