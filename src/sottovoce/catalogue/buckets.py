@@ -29,7 +29,17 @@ class Buckets:
             is average in everything has length 0.
     """
 
-    __slots__ = ("_bands", "_codes", "_mean", "_order", "_planes", "_rows", "_scale", "directions")
+    __slots__ = (
+        "_bands",
+        "_code_type",
+        "_codes",
+        "_mean",
+        "_order",
+        "_planes",
+        "_rows",
+        "_scale",
+        "directions",
+    )
 
     def __init__(self, features: NDArray[np.float32], bands: int, rows: int, seed: int) -> None:
         self._bands, self._rows = bands, rows
@@ -38,6 +48,7 @@ class Buckets:
         dimensions = features.shape[1]
         generator = np.random.default_rng([seed, bands, rows, dimensions])
         self._planes = generator.standard_normal((bands * rows, dimensions), dtype=np.float32)
+        self._code_type = np.uint16 if rows <= 16 else np.uint32
         codes = self._codes_of(self.directions)
         self._order = np.argsort(codes, axis=1, kind="stable").astype(np.int32)
         self._codes = np.take_along_axis(codes, self._order, axis=1)
@@ -51,12 +62,12 @@ class Buckets:
         """The places of the tracks that share a bucket with a direction, ascending."""
         codes = self._codes_of(direction[np.newaxis])[:, 0]
         found = [
-            order[slice(*np.searchsorted(sorted_codes, [code, code + 1]))]
-            for sorted_codes, order, code in zip(
-                self._codes, self._order, codes.astype(np.int64), strict=True
-            )
+            order[np.searchsorted(own, code, "left") : np.searchsorted(own, code, "right")]
+            for own, order, code in zip(self._codes, self._order, codes, strict=True)
         ]
-        return np.unique(np.concatenate(found)).astype(np.int64)
+        shared = np.zeros(len(self.directions), dtype=np.bool_)
+        shared[np.concatenate(found)] = True
+        return np.flatnonzero(shared)
 
     def _directions(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
         standard = (features.astype(np.float64) - self._mean) * self._scale
@@ -66,10 +77,10 @@ class Buckets:
         directions: NDArray[np.float32] = (standard / length).astype(np.float32)
         return directions
 
-    def _codes_of(self, directions: NDArray[np.float32]) -> NDArray[np.uint32]:
+    def _codes_of(self, directions: NDArray[np.float32]) -> NDArray[np.unsignedinteger]:
         """(bands, n): the bits of each direction in each band as one number."""
         place_values = 2.0 ** np.arange(self._rows)
-        codes = np.empty((self._bands, len(directions)), dtype=np.uint32)
+        codes = np.empty((self._bands, len(directions)), self._code_type)
         for start in range(0, len(directions), _BLOCK):
             block = directions[start : start + _BLOCK]
             sides = (block @ self._planes.T > 0).reshape(len(block), self._bands, self._rows)

@@ -1,7 +1,7 @@
 """The catalogue: public facts about tracks, found by track key."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -16,7 +16,7 @@ UNKNOWN = -1
 """Stands for a row, a genre, a popularity or a duration that the catalogue does not know."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Catalogue:
     """An immutable set of tracks, as columns of equal length sorted by track key.
 
@@ -46,8 +46,8 @@ class Catalogue:
     popularity: NDArray[np.int16]
     duration_ms: NDArray[np.int32]
     features: NDArray[np.float32]
-    _lookup_keys: NDArray[np.uint64] = field(repr=False)
-    _lookup_rows: NDArray[np.int64] = field(repr=False)
+    _lookup_keys: NDArray[np.uint64]
+    _lookup_rows: NDArray[np.int64]
 
     @classmethod
     def from_table(cls, table: pa.Table) -> "Catalogue":
@@ -88,6 +88,9 @@ class Catalogue:
     def empty(cls) -> "Catalogue":
         """The catalogue that knows no track."""
         return cls.from_table(SCHEMA.empty_table())
+
+    def __repr__(self) -> str:
+        return f"Catalogue({len(self)} tracks, version {self.version[:12]})"
 
     def __len__(self) -> int:
         return self.table.num_rows  # type: ignore[no-any-return]

@@ -60,13 +60,13 @@ def canonical_table(table: pa.Table) -> pa.Table:
             f"the table is no catalogue: it lacks {', '.join(missing)} "
             f"(it has {', '.join(table.schema.names) or 'no columns'})"
         )
+    for field in SCHEMA:
+        if not field.nullable and table.column(field.name).null_count:
+            raise CatalogueError(f"the table is no catalogue: {field.name} is null in a row")
     try:
         table = table.select(SCHEMA.names).replace_schema_metadata(None).cast(SCHEMA)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, ValueError) as error:
         raise CatalogueError(f"the table is no catalogue: {error}") from error
-    for field in SCHEMA:
-        if not field.nullable and table.column(field.name).null_count:
-            raise CatalogueError(f"the table is no catalogue: {field.name} is null in a row")
     table = table.take(pc.sort_indices(table, sort_keys=[("low", "ascending")])).combine_chunks()
     low = table.column("low").to_numpy()
     same = np.flatnonzero(low[1:] == low[:-1])

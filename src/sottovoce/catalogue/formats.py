@@ -105,11 +105,15 @@ def _read_csv(path: Path, tally: _Tally) -> tuple[Shape, pa.Table]:
     """The columns of a file's shape that it has, as text; rows that are none are refused."""
     data = _content(path)
     try:
-        header = next(csv.reader([data.split(b"\n", 1)[0].decode("utf-8-sig").rstrip("\r")]))
+        first, _, rest = data.partition(b"\n")
+        header = next(csv.reader([first.decode("utf-8-sig").rstrip("\r")]))
     except (UnicodeDecodeError, csv.Error, StopIteration) as error:
         raise CatalogueError(f"{path} does not begin with a header of a CSV file") from error
     shape = recognise(header, str(path))
     places = {name: str(header.index(name)) for name in shape.columns if name in header}
+
+    if not rest.strip():
+        return shape, pa.table({name: pa.array([], pa.string()) for name in places})
 
     def refuse(_: pyarrow.csv.InvalidRow) -> str:
         tally.refused["row has too few or too many fields"] += 1
@@ -117,9 +121,9 @@ def _read_csv(path: Path, tally: _Tally) -> tuple[Shape, pa.Table]:
 
     try:
         table = pyarrow.csv.read_csv(
-            pa.BufferReader(data),
+            pa.BufferReader(rest),
             read_options=pyarrow.csv.ReadOptions(
-                skip_rows=1, column_names=[str(i) for i in range(len(header))], use_threads=False
+                column_names=[str(i) for i in range(len(header))], use_threads=False
             ),
             parse_options=pyarrow.csv.ParseOptions(
                 newlines_in_values=True, invalid_row_handler=refuse

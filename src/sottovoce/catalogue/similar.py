@@ -15,6 +15,11 @@ from sottovoce.sketches.sketch import Sketch
 _HEAD = struct.Struct("<HHQHI")
 _MAX_ROWS = 32
 
+DEFAULT_BANDS = 40
+DEFAULT_ROWS = 12
+"""Chosen by measurement: of the ten nearest tracks .998 are found in 28,356 real ones while 9 % of
+them are looked at, .99 in 2,000 of these, .93 in 2,000 points of a nine-dimensional normal."""
+
 
 class Similar(NamedTuple):
     """A track found by `SimilarTracks.query`.
@@ -66,8 +71,8 @@ class SimilarTracks(Sketch):
         self,
         ids: ArrayLike | None = None,
         features: ArrayLike | None = None,
-        bands: int = 24,
-        rows: int = 16,
+        bands: int = DEFAULT_BANDS,
+        rows: int = DEFAULT_ROWS,
         seed: int = 0,
     ) -> None:
         if not 1 <= bands <= 0xFFFF or not 1 <= rows <= _MAX_ROWS or not 0 <= seed < 2**64:
@@ -87,7 +92,11 @@ class SimilarTracks(Sketch):
 
     @classmethod
     def from_catalogue(
-        cls, catalogue: Catalogue, bands: int = 24, rows: int = 16, seed: int = 0
+        cls,
+        catalogue: Catalogue,
+        bands: int = DEFAULT_BANDS,
+        rows: int = DEFAULT_ROWS,
+        seed: int = 0,
     ) -> Self:
         """Index all tracks of a catalogue that have features, by their track keys."""
         return cls(catalogue.keys, catalogue.features, bands, rows, seed)
@@ -120,7 +129,8 @@ class SimilarTracks(Sketch):
         if np.isinf(matrix).any():
             raise InvalidParameter("a feature is infinite; give nan for what is unknown")
         known = ~np.isnan(matrix).all(axis=1)
-        self._take_in(keys[known], matrix[known])
+        if known.any():
+            self._take_in(keys[known], matrix[known])
 
     def __len__(self) -> int:
         return int(self._ids.size)
@@ -228,8 +238,9 @@ class SimilarTracks(Sketch):
     def _direction(self, track: int | ArrayLike) -> tuple[NDArray[np.float32], int | None]:
         """A track's direction in the standardised space, and its place if it is in the index."""
         if isinstance(track, int | np.integer):
-            place = int(np.searchsorted(self._ids, np.uint64(track)))
-            if place == len(self) or self._ids[place] != np.uint64(track):
+            wanted = np.uint64(track) if 0 <= track < 2**64 else None
+            place = len(self) if wanted is None else int(np.searchsorted(self._ids, wanted))
+            if place == len(self) or self._ids[place] != wanted:
                 raise InvalidParameter(
                     f"no track with the id {track} among the {len(self)} that have features"
                 )

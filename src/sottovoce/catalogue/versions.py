@@ -88,18 +88,25 @@ def _write(table: pa.Table, version: str, part: int, parts: int) -> bytes:
         _PARTS: f"{parts:08d}".encode(),
     }
     sink = pa.BufferOutputStream()
-    pq.write_table(table.replace_schema_metadata(metadata), sink, compression="zstd")
+    pq.write_table(
+        table.replace_schema_metadata(metadata),
+        sink,
+        compression="zstd",
+        write_statistics=False,
+        write_page_checksum=True,
+    )
     data: bytes = sink.getvalue().to_pybytes()
     return data
 
 
 def _read(data: bytes, version: str) -> tuple[pa.Table, int, int]:
     try:
-        table = pq.read_table(pa.BufferReader(data))
+        table = pq.read_table(pa.BufferReader(data), page_checksum_verification=True)
         metadata = table.schema.metadata or {}
         found = metadata[_VERSION].decode()
         part, parts = int(metadata[_PART]), int(metadata[_PARTS])
         table = table.replace_schema_metadata(None).select(SCHEMA.names).cast(SCHEMA)
+        table.validate(full=True)
     except (pa.ArrowException, OSError, KeyError, ValueError) as error:
         raise CatalogueError(f"these bytes are no part of catalogue {version}: {error}") from error
     if found != version:
