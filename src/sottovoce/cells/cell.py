@@ -117,8 +117,11 @@ class Cell:
     def forget(self) -> None:
         """Let go of the content, keep what the keys, offsets and blocks are."""
         for parts in (self._base, *self._deltas.values()):
-            for part in parts.values():
+            for number, part in parts.items():
                 part.ClearField("sketches")
+                # A message keeps the memory of what it was read from until it goes itself.
+                parts[number] = cell_pb2.CellPart()
+                parts[number].CopyFrom(part)
         self._forgotten_below = max(1, self.through)
 
     @property
