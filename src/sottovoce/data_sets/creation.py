@@ -7,15 +7,13 @@ import secrets
 import time
 from collections.abc import Sequence
 
-from confluent_kafka import TopicPartition
-from confluent_kafka.admin import OffsetSpec
-
 from sottovoce.data_sets.data_set import DataSet
 from sottovoce.data_sets.registry import Registry
 from sottovoce.data_sets.terms import Terms
 from sottovoce.data_sets.topic_settings import create_topics, topic_specs
 from sottovoce.kafka.connection import KafkaSettings
 from sottovoce.kafka.errors import MissingTopicError
+from sottovoce.kafka.offsets import high_watermarks
 from sottovoce.kafka.topics import Topics
 from sottovoce.kafka.transactions import TransactionalWriter
 from sottovoce.wire import keys
@@ -92,8 +90,5 @@ def create_data_sets(
 def is_untouched(settings: KafkaSettings, data_set: DataSet) -> bool:
     """Return whether nothing was ever written to a data set's log."""
     topic = Topics(settings.kafka_topic_prefix).listens(data_set.name)
-    admin = settings.admin()
-    ends = admin.list_offsets(
-        {TopicPartition(topic, shard): OffsetSpec.latest() for shard in range(data_set.shards)}
-    )
-    return all(future.result().offset == 0 for future in ends.values())
+    ends = high_watermarks(settings, [(topic, shard) for shard in range(data_set.shards)])
+    return not any(ends.values())

@@ -54,7 +54,7 @@ class KafkaSettings(BaseSettings):
 
     def admin(self) -> AdminClient:
         """Return an admin client."""
-        return AdminClient(self.client_config())
+        return AdminClient({**self.client_config(), "log_level": 0})
 
     def require_broker(self, timeout: float = 10.0) -> None:
         """Return when a broker answers.

@@ -11,10 +11,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Self
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
 from sottovoce.kafka.connection import KafkaSettings
-from sottovoce.kafka.errors import LogError, LostRecordsError, MissingTopicError
+from sottovoce.kafka.errors import LogError, LostRecordsError, as_log_error
+from sottovoce.kafka.offsets import Partition, first_offsets, high_watermarks
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +51,21 @@ class LogReader:
     def __init__(
         self,
         settings: KafkaSettings,
-        partitions: Sequence[tuple[str, int]],
+        partitions: Sequence[Partition],
         *,
-        start: dict[tuple[str, int], int] | None = None,
+        start: dict[Partition, int] | None = None,
         timeout: float = 60.0,
     ) -> None:
         self._timeout = timeout
+        low = first_offsets(settings, partitions)
+        self._ends = high_watermarks(settings, partitions)
+        self.positions: dict[Partition, int] = {**low, **(start or {})}
+        for pair, first in self.positions.items():
+            if first < low[pair]:
+                raise LostRecordsError(
+                    f"{pair[0]}[{pair[1]}]: offset {first} is wanted, but the log begins at "
+                    f"{low[pair]}: what lay between is gone"
+                )
         self._consumer = Consumer(
             settings.client_config(
                 group_id="unused",
@@ -68,29 +78,12 @@ class LogReader:
                 fetch_error_backoff_ms=20,
             )
         )
-        start = start or {}
-        self.positions: dict[tuple[str, int], int] = {}
-        self._ends: dict[tuple[str, int], int] = {}
-        try:
-            for pair in partitions:
-                low, high = self._consumer.get_watermark_offsets(TopicPartition(*pair), 10.0)
-                first = start.get(pair, low)
-                if first < low:
-                    raise LostRecordsError(
-                        f"{pair[0]}[{pair[1]}]: offset {first} is wanted, but the log begins at "
-                        f"{low}: what lay between is gone"
-                    )
-                self.positions[pair] = first
-                self._ends[pair] = high
-        except KafkaException as error:
-            self._consumer.close()
-            raise _as_log_error(error.args[0], [topic for topic, _ in partitions]) from error
         self._consumer.assign(
             [TopicPartition(*pair, offset) for pair, offset in self.positions.items()]
         )
 
     @property
-    def ends(self) -> dict[tuple[str, int], int]:
+    def ends(self) -> dict[Partition, int]:
         """The high watermarks as they stood when this reader was made."""
         return dict(self._ends)
 
@@ -138,7 +131,7 @@ class LogReader:
             if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001
                 self.positions[pair] = max(self.positions[pair], offset)
                 return None
-            raise _as_log_error(error, [pair[0]])
+            raise as_log_error(error, [pair[0]])
         self.positions[pair] = offset + 1
         return Record(
             pair[0], pair[1], offset, message.timestamp()[1], message.key() or b"", message.value()
@@ -153,14 +146,3 @@ class LogReader:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def _as_log_error(error: KafkaError, topics: list[str]) -> LogError:
-    names = ", ".join(sorted(set(topics)))
-    if error.code() in (KafkaError._UNKNOWN_TOPIC, KafkaError.UNKNOWN_TOPIC_OR_PART):  # noqa: SLF001
-        return MissingTopicError(
-            f"a topic is missing ({names}): run `sottovoce topics create` first"
-        )
-    if error.code() in (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE):  # noqa: SLF001
-        return LostRecordsError(f"{names}: records that were to be read are gone: {error.str()}")
-    return LogError(f"{names}: {error.str()}")

@@ -1,0 +1,72 @@
+"""Where logs begin and end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any, Final
+
+from confluent_kafka import IsolationLevel, KafkaError, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec
+
+from sottovoce.kafka.connection import KafkaSettings
+from sottovoce.kafka.errors import as_log_error
+
+type Partition = tuple[str, int]
+
+_PATIENCE: Final = 10.0
+_WITHOUT_LEADER: Final = (
+    KafkaError._NOENT,  # noqa: SLF001
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
+)
+
+
+def first_offsets(settings: KafkaSettings, partitions: Sequence[Partition]) -> dict[Partition, int]:
+    """Return the first offset that each log still holds."""
+    return _offsets(settings, partitions, OffsetSpec.earliest(), IsolationLevel.READ_UNCOMMITTED)
+
+
+def high_watermarks(
+    settings: KafkaSettings, partitions: Sequence[Partition]
+) -> dict[Partition, int]:
+    """Return the offset after the last of each log, open transactions included."""
+    return _offsets(settings, partitions, OffsetSpec.latest(), IsolationLevel.READ_UNCOMMITTED)
+
+
+def last_stable_offsets(
+    settings: KafkaSettings, partitions: Sequence[Partition]
+) -> dict[Partition, int]:
+    """Return the offset before which each log holds no open transaction."""
+    return _offsets(settings, partitions, OffsetSpec.latest(), IsolationLevel.READ_COMMITTED)
+
+
+def _offsets(
+    settings: KafkaSettings, partitions: Sequence[Partition], which: Any, isolation: Any
+) -> dict[Partition, int]:
+    if not partitions:
+        return {}
+    admin = settings.admin()  # kept: a client that is collected never answers
+    asked = {TopicPartition(*pair): which for pair in partitions}
+    give_up = time.monotonic() + _PATIENCE
+    while True:
+        found = admin.list_offsets(asked, isolation_level=isolation, request_timeout=_PATIENCE)
+        try:
+            return {
+                (where.topic, where.partition): future.result().offset
+                for where, future in found.items()
+            }
+        except KafkaException as error:
+            topics = {topic for topic, _ in partitions}
+            if not _is_young(error, admin, topics) or time.monotonic() > give_up:
+                raise as_log_error(error.args[0], topics) from error
+            time.sleep(0.1)
+
+
+def _is_young(error: KafkaException, admin: AdminClient, topics: set[str]) -> bool:
+    """Return whether the topics are there and only their leaders are not, as just after birth."""
+    if error.args[0].code() not in _WITHOUT_LEADER:
+        return False
+    there: dict[str, object] = admin.list_topics(timeout=_PATIENCE).topics
+    return topics <= there.keys()
