@@ -173,6 +173,8 @@ class SimilarTracks(Sketch):
 
     def looked_at(self, track: int | ArrayLike) -> int:
         """How many tracks share a bucket with this one: the cost of its query."""
+        if not len(self) and not isinstance(track, int | np.integer):
+            return 0
         return int(self._near(*self._direction(track)).size)
 
     def chance_of_finding(self, similarity: float) -> float:

@@ -113,7 +113,8 @@ def test_tracks_without_features_are_left_out():
 
 def test_an_empty_index_answers_with_nothing():
     empty = SimilarTracks()
-    assert empty.query([1.0, 2.0]) == []
+    assert empty.query([1.0, 2.0]) == empty.scan([1.0, 2.0]) == []
+    assert empty.looked_at([1.0, 2.0]) == 0
     assert empty.estimate().value == 0
     assert SimilarTracks.from_bytes(empty.to_bytes()) == empty
     empty.merge(SimilarTracks())
