@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-import os
+import fcntl
 import signal
 import subprocess
 import time
@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
-from typing import Self
+from typing import BinaryIO, Self
 
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
@@ -127,10 +127,11 @@ class LocalBroker:
         self.port = self.port or ports.free_port()
         prerequisites.port(self.port, self._port_setting).require()
         self.log.parent.mkdir(parents=True, exist_ok=True)
-        self._write_settings()
-        if not (self.folder / "data" / "meta.properties").exists():
-            self._format()
-        self._launch()
+        with self._lock() as lock:
+            self._write_settings()
+            if not (self.folder / "data" / "meta.properties").exists():
+                self._format()
+            self._launch(lock)
         try:
             self._wait(time.monotonic() + timeout)
         except BaseException:
@@ -172,6 +173,19 @@ class LocalBroker:
             self._guard.release()
             self._guard = None
 
+    def _lock(self) -> BinaryIO:
+        # Kafka takes its own lock too late: a second broker has by then read the first one's
+        # metadata log, and dies of it with a riddle.
+        lock = (self.folder / "lock").open("wb")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.close()
+            raise BrokerFailedError(
+                f"Another broker runs in {self.folder}: stop it, or use another folder."
+            ) from None
+        return lock
+
     def _write_settings(self) -> None:
         control = f"{ports.LOOPBACK}:{ports.free_port()}"
         settings = {
@@ -210,7 +224,7 @@ class LocalBroker:
             told = (done.stderr + done.stdout).strip().splitlines() or ["it said nothing"]
             raise BrokerFailedError(f"Kafka can't use the folder {self.folder}: {told[0]}")
 
-    def _launch(self) -> None:
+    def _launch(self, lock: BinaryIO) -> None:
         with (self.log.parent / "output.log").open("wb") as output:
             self._process = subprocess.Popen(  # noqa: S603 - the user's Java
                 self._java("kafka.Kafka"),
@@ -218,7 +232,7 @@ class LocalBroker:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # a Ctrl-C is for us, who stop it after its clients
-                env={**os.environ, "KAFKA_OPTS": ""},
+                pass_fds=(lock.fileno(),),  # so the folder is locked for as long as it lives
             )
         self._guard = ParentGuard(self._process.pid)
 

@@ -7,7 +7,7 @@ import subprocess
 
 # Reads until the pipe closes. A line means that the process was ended in order; an end of file
 # without one means that the parent is gone, however it went.
-_WATCH = 'read -r line && exit 0; kill -KILL -- "-$1" 2>/dev/null'
+_WATCH = 'read -r line && exit 0; kill -s KILL -- "-$1" 2>/dev/null'
 
 
 class ParentGuard:
