@@ -112,7 +112,7 @@ def test_a_setting_that_kafka_refuses_is_told_and_nothing_is_left_running(tmp_pa
 def test_a_second_broker_on_the_same_folder_is_refused(tmp_path):
     with LocalBroker(tmp_path) as first:
         second = LocalBroker(tmp_path)
-        with pytest.raises(BrokerFailedError, match="^Another broker runs in "):
+        with pytest.raises(BrokerFailedError, match=r"^Another broker runs in "):
             second.start()
         assert first.running
 
