@@ -104,7 +104,7 @@ class BloomFilter(Sketch):
     def _places(
         self, first: Words, second: Words, index: int
     ) -> tuple[NDArray[np.intp], NDArray[np.uint8]]:
-        """The index-th bit of each item: (first + index x second) mod 2^64, scaled: its byte, and where there."""
+        """The index-th bit of each item, first + index x second scaled down: byte, mask."""
         step = second | np.uint64(1)
         mixed = (first + np.uint64(index) * step) >> _SHIFT
         place = ((mixed * np.uint64(self.size)) >> _SHIFT).astype(np.intp)

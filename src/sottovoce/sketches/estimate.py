@@ -36,3 +36,15 @@ def two_sided_deviate(confidence: float) -> float:
     if not 0.0 < confidence < 1.0 or math.isnan(confidence):
         raise InvalidParameter(f"confidence must be between 0 and 1, both excluded: {confidence}")
     return NormalDist().inv_cdf(0.5 + confidence / 2.0)
+
+
+def float_below(number: int) -> float:
+    """The greatest float that is not above an integer, which may be beyond 2^53."""
+    near = float(number)
+    return near if near <= number else math.nextafter(near, -math.inf)
+
+
+def float_above(number: int) -> float:
+    """The least float that is not below an integer, which may be beyond 2^53."""
+    near = float(number)
+    return near if near >= number else math.nextafter(near, math.inf)

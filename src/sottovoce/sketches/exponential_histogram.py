@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sottovoce.sketches.errors import InvalidParameter, NotMergeable, OutOfOrder
-from sottovoce.sketches.estimate import Estimate
+from sottovoce.sketches.estimate import Estimate, float_above, float_below
 from sottovoce.sketches.integers import decode_integers, encode_integers
 from sottovoce.sketches.sketch import Sketch
 
@@ -127,8 +127,8 @@ class ExponentialHistogram(Sketch):
             )
         least, most = self._up.bounds(moment - length)
         less, more = self._down.bounds(moment - length)
-        value = (least + most) / 2 - (less + more) / 2
-        return Estimate(value, float(least - more), float(most - less))
+        value = (least + most - less - more) / 2
+        return Estimate(value, float_below(least - more), float_above(most - less))
 
     def merge(self, other: Self) -> None:
         """Always raises NotMergeable."""

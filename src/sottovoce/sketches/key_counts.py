@@ -140,12 +140,12 @@ class KeyCounts(Sketch):
 
     def total(self, column: int = 0) -> int:
         """The sum of one column."""
-        return int(self.counts[:, column].sum())
+        return sum(self.counts[:, column].tolist())
 
     def count(self, item: str | bytes, column: int = 0) -> int:
         """How often an item was counted, over all groups."""
         key = hash_items([item])[0][0]
-        return int(self.counts[self.keys == key, column].sum())
+        return sum(self.counts[self.keys == key, column].tolist())
 
     def by_key(self) -> tuple[Words, Counts]:
         """The distinct keys, sorted, and their counters summed over groups."""

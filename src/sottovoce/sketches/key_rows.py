@@ -10,6 +10,8 @@ type Groups = NDArray[np.uint32]
 type Counts = NDArray[np.int64]
 type Rows = tuple[Groups, Words, Counts]
 
+_MAX_COUNT = (1 << 63) - 1
+
 
 def run_begins(changes: NDArray[np.bool_], rows: int) -> NDArray[np.intp]:
     """Where runs of equal rows begin, given where a row differs from the one before it."""
@@ -20,9 +22,11 @@ def sum_runs(counts: Counts, begins: NDArray[np.intp]) -> Counts:
     """The sum of each run of rows."""
     if not len(begins):
         return counts[:0]
+    if int(counts.max()) * len(counts) > _MAX_COUNT:  # a run may pass it: look closer
+        rough = np.add.reduceat(counts.astype(np.float64), begins, axis=0)
+        if rough.max() >= _MAX_COUNT:
+            raise SketchError("a count grew beyond 2^63 - 1")
     sums: Counts = np.add.reduceat(counts, begins, axis=0)
-    if sums.min() < 0:
-        raise SketchError("a count grew beyond 2^63 - 1")
     return sums
 
 
