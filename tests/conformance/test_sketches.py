@@ -1,6 +1,8 @@
 """Every sketch against every check that applies to it; the table below says which."""
 
+import copy
 import itertools
+import pickle
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -197,6 +199,17 @@ def test_bytes_bring_it_back(case, data):
     sketch.update(more)
     again.update(more)
     assert again == sketch, "and it goes on as the other does"
+
+
+@applies("bytes")
+def test_a_copy_and_a_pickle_are_apart_from_the_original(case):
+    sketch = filled(case, example(case))
+    before = sketch.payload()
+    for again in (copy.deepcopy(sketch), pickle.loads(pickle.dumps(sketch))):
+        assert again == sketch
+        more = [(tick + 1000, 1) for tick in range(9)]
+        again.update(more if case.type is ExponentialHistogram else example(case)[:9])
+        assert sketch.payload() == before
 
 
 @applies("flips")

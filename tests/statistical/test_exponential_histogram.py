@@ -7,7 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sottovoce.sketches import ExponentialHistogram, InvalidParameter, OutOfOrder
+from sottovoce.sketches import (
+    ExponentialHistogram,
+    InvalidParameter,
+    OutOfOrder,
+    UnsupportedItems,
+)
 
 MAX_WINDOW = 300
 
@@ -115,3 +120,11 @@ def test_time_never_goes_back():
 def test_parameters_that_make_no_sense_are_refused(window, error):
     with pytest.raises(InvalidParameter):
         ExponentialHistogram(window, error)
+
+
+@pytest.mark.parametrize("row", [(1.5, 1), (1, 0.5), ("1", 1), (None, 1)])
+def test_ticks_and_counts_are_integers(row):
+    histogram = ExponentialHistogram()
+    with pytest.raises(UnsupportedItems, match="integers"):
+        histogram.update([row])
+    assert histogram == ExponentialHistogram()

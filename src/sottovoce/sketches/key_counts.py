@@ -43,18 +43,19 @@ class KeyCounts(Sketch):
     """
 
     KIND = 2
-    __slots__ = ("_pending", "_pending_rows", "_settled", "_width")
+    __slots__ = ("_pending_rows", "_state", "_width")
 
     def __init__(self, width: int = 1) -> None:
         if not 1 <= width <= _MAX_WIDTH:
             raise InvalidParameter(f"width must be from 1 to {_MAX_WIDTH}: {width}")
         self._width = width
-        self._settled: Rows = (
+        nothing: Rows = (
             np.empty(0, dtype=np.uint32),
             np.empty(0, dtype=np.uint64),
             np.empty((0, width), dtype=np.int64),
         )
-        self._pending: list[Rows] = []
+        # What is settled and what waits change together, so that threads may read at one time.
+        self._state: tuple[Rows, list[Rows]] = nothing, []
         self._pending_rows = 0
 
     @property
@@ -119,24 +120,27 @@ class KeyCounts(Sketch):
     def _append(self, rows: Rows) -> None:
         if not len(rows[1]):
             return
-        self._pending.append(rows)
-        self._pending_rows += len(rows[1])
-        if self._pending_rows > max(_MAX_PENDING_ROWS, 2 * len(self._settled[1])):
+        settled, pending = self._state
+        pending.append(rows)
+        self._pending_rows = (0 if len(pending) == 1 else self._pending_rows) + len(rows[1])
+        if self._pending_rows > max(_MAX_PENDING_ROWS, 2 * len(settled[1])):
             self._rows()
 
     def _rows(self) -> Rows:
         """All rows, settled: additions wait until somebody looks, so that many cost one sort."""
-        if self._pending:
-            parts = [self._settled, *self._pending] if len(self._settled[1]) else self._pending
-            if len(parts) == 1:
-                self._settled = parts[0]
-            else:
-                groups, keys, counts = zip(*parts, strict=True)
-                self._settled = aggregate(
-                    np.concatenate(groups), np.concatenate(keys), np.concatenate(counts)
-                )
-            self._pending, self._pending_rows = [], 0
-        return self._settled
+        settled, pending = self._state
+        if not pending:
+            return settled
+        parts = [settled, *pending] if len(settled[1]) else pending
+        if len(parts) == 1:
+            settled = parts[0]
+        else:
+            groups, keys, counts = zip(*parts, strict=True)
+            settled = aggregate(
+                np.concatenate(groups), np.concatenate(keys), np.concatenate(counts)
+            )
+        self._state = settled, []
+        return settled
 
     def total(self, column: int = 0) -> int:
         """The sum of one column."""
@@ -210,7 +214,7 @@ class KeyCounts(Sketch):
     def copy(self) -> "KeyCounts":
         """Another with the same content."""
         other = KeyCounts(self._width)
-        other._settled = self._rows()
+        other._state = self._rows(), []
         return other
 
     def payload(self) -> bytes:
@@ -267,7 +271,7 @@ class KeyCounts(Sketch):
         if groups.max() > 0xFFFFFFFF:
             raise ValueError("a group beyond 2^32")
         counts = np.stack(columns, axis=1)
-        sketch._settled = aggregate(groups.astype(np.uint32), keys, counts)
+        sketch._state = aggregate(groups.astype(np.uint32), keys, counts), []
         return sketch
 
     def _parameters(self) -> dict[str, object]:

@@ -1,5 +1,6 @@
 import itertools
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -138,3 +139,15 @@ def test_what_was_split_off_shares_no_memory_with_what_goes_on():
     part.add(3, part.keys[:1], np.array([[1, 1]]))
     assert len(part) > 0
     assert whole.payload() == before
+
+
+def test_threads_that_read_at_one_time_count_nothing_twice():
+    for seed in range(20):
+        sketch, wanted = KeyCounts(), 0
+        for part in range(4):
+            keys = np.random.default_rng(seed * 4 + part).integers(0, 5_000, 20_000, np.uint64)
+            sketch.add(0, keys, 1)
+            wanted += len(keys)
+        with ThreadPoolExecutor(4) as pool:
+            totals = list(pool.map(lambda _: sketch.total(), range(8)))  # noqa: B023
+        assert totals == [wanted] * 8
