@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bsottovoce/v1/producer.proto\x12\x0csottovoce.v1\"\xbd\x02\n\x04Play\x12\x0f\n\x07\x61\x63\x63ount\x18\x01 \x01(\t\x12\x12\n\nspotify_id\x18\x02 \x01(\t\x12\x0e\n\x06\x61rtist\x18\x03 \x01(\t\x12\r\n\x05title\x18\x04 \x01(\t\x12\r\n\x05\x61lbum\x18\x05 \x01(\t\x12\x13\n\x0b\x65nd_time_ms\x18\x06 \x01(\x03\x12\x16\n\tms_played\x18\x07 \x01(\rH\x00\x88\x01\x01\x12\x0f\n\x07\x63ountry\x18\x08 \x01(\t\x12\x14\n\x07skipped\x18\t \x01(\x08H\x01\x88\x01\x01\x12\x14\n\x07shuffle\x18\n \x01(\x08H\x02\x88\x01\x01\x12\x14\n\x07offline\x18\x0b \x01(\x08H\x03\x88\x01\x01\x12\x1c\n\x0fprivate_session\x18\x0c \x01(\x08H\x04\x88\x01\x01\x42\x0c\n\n_ms_playedB\n\n\x08_skippedB\n\n\x08_shuffleB\n\n\x08_offlineB\x12\n\x10_private_session\"h\n\x11WritePlaysRequest\x12\x10\n\x08\x64\x61ta_set\x18\x01 \x01(\t\x12\x0e\n\x06source\x18\x02 \x01(\t\x12\x0e\n\x06\x63ursor\x18\x03 \x01(\x0c\x12!\n\x05plays\x18\x04 \x03(\x0b\x32\x12.sottovoce.v1.Play\"N\n\x12WritePlaysResponse\x12\x0e\n\x06\x63ursor\x18\x01 \x01(\x0c\x12(\n\x06\x63ounts\x18\x02 \x01(\x0b\x32\x18.sottovoce.v1.PlayCounts\"\xbc\x01\n\nPlayCounts\x12\r\n\x05taken\x18\x01 \x01(\x04\x12\x11\n\tduplicate\x18\x02 \x01(\x04\x12-\n\x08\x66iltered\x18\x03 \x03(\x0b\x32\x1b.sottovoce.v1.FilteredCount\x12\x1e\n\x16over_listens_per_slice\x18\x04 \x01(\x04\x12\x1b\n\x13over_slices_per_day\x18\x05 \x01(\x04\x12\x10\n\x08too_late\x18\x06 \x01(\x04\x12\x0e\n\x06\x66uture\x18\x07 \x01(\x04\".\n\rFilteredCount\x12\x0e\n\x06\x66ilter\x18\x01 \x01(\t\x12\r\n\x05\x63ount\x18\x02 \x01(\x04\"\"\n\x10GetCursorRequest\x12\x0e\n\x06source\x18\x01 \x01(\t\"3\n\x11GetCursorResponse\x12\x13\n\x06\x63ursor\x18\x01 \x01(\x0cH\x00\x88\x01\x01\x42\t\n\x07_cursor\"E\n\x0cSourceCursor\x12\x0e\n\x06source\x18\x01 \x01(\t\x12\x0e\n\x06\x63ursor\x18\x02 \x01(\x0c\x12\x15\n\rupdated_at_ms\x18\x03 \x01(\x03\"\"\n\x0eListenerSlices\x12\x10\n\x08slice_ms\x18\x01 \x03(\x03\"E\n\x10SealedVaultEntry\x12\x0e\n\x06key_id\x18\x01 \x01(\t\x12\r\n\x05nonce\x18\x02 \x01(\x0c\x12\x12\n\nciphertext\x18\x03 \x01(\x0c\"q\n\nVaultEntry\x12\x0f\n\x07\x61\x63\x63ount\x18\x01 \x01(\t\x12\x15\n\rlistener_high\x18\x02 \x01(\x06\x12\x14\n\x0clistener_low\x18\x03 \x01(\x06\x12\x15\n\rcreated_at_ms\x18\x04 \x01(\x03\x12\x0e\n\x06tokens\x18\x05 \x01(\x0c\x32\xb4\x01\n\x0fProducerService\x12S\n\nWritePlays\x12\x1f.sottovoce.v1.WritePlaysRequest\x1a .sottovoce.v1.WritePlaysResponse(\x01\x30\x01\x12L\n\tGetCursor\x12\x1e.sottovoce.v1.GetCursorRequest\x1a\x1f.sottovoce.v1.GetCursorResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bsottovoce/v1/producer.proto\x12\x0csottovoce.v1\"\xbd\x02\n\x04Play\x12\x0f\n\x07\x61\x63\x63ount\x18\x01 \x01(\t\x12\x12\n\nspotify_id\x18\x02 \x01(\t\x12\x0e\n\x06\x61rtist\x18\x03 \x01(\t\x12\r\n\x05title\x18\x04 \x01(\t\x12\r\n\x05\x61lbum\x18\x05 \x01(\t\x12\x13\n\x0b\x65nd_time_ms\x18\x06 \x01(\x03\x12\x16\n\tms_played\x18\x07 \x01(\rH\x00\x88\x01\x01\x12\x0f\n\x07\x63ountry\x18\x08 \x01(\t\x12\x14\n\x07skipped\x18\t \x01(\x08H\x01\x88\x01\x01\x12\x14\n\x07shuffle\x18\n \x01(\x08H\x02\x88\x01\x01\x12\x14\n\x07offline\x18\x0b \x01(\x08H\x03\x88\x01\x01\x12\x1c\n\x0fprivate_session\x18\x0c \x01(\x08H\x04\x88\x01\x01\x42\x0c\n\n_ms_playedB\n\n\x08_skippedB\n\n\x08_shuffleB\n\n\x08_offlineB\x12\n\x10_private_session\"h\n\x11WritePlaysRequest\x12\x10\n\x08\x64\x61ta_set\x18\x01 \x01(\t\x12\x0e\n\x06source\x18\x02 \x01(\t\x12\x0e\n\x06\x63ursor\x18\x03 \x01(\x0c\x12!\n\x05plays\x18\x04 \x03(\x0b\x32\x12.sottovoce.v1.Play\"N\n\x12WritePlaysResponse\x12\x0e\n\x06\x63ursor\x18\x01 \x01(\x0c\x12(\n\x06\x63ounts\x18\x02 \x01(\x0b\x32\x18.sottovoce.v1.PlayCounts\"\xf2\x01\n\nPlayCounts\x12\r\n\x05taken\x18\x01 \x01(\x04\x12\x11\n\tduplicate\x18\x02 \x01(\x04\x12-\n\x08\x66iltered\x18\x03 \x03(\x0b\x32\x1b.sottovoce.v1.FilteredCount\x12\x1e\n\x16over_listens_per_slice\x18\x04 \x01(\x04\x12\x1b\n\x13over_slices_per_day\x18\x05 \x01(\x04\x12\x10\n\x08too_late\x18\x06 \x01(\x04\x12\x0e\n\x06\x66uture\x18\x07 \x01(\x04\x12\x11\n\tmalformed\x18\x08 \x01(\x04\x12\x0f\n\x07\x66oreign\x18\t \x01(\x04\x12\x10\n\x08rerouted\x18\n \x01(\x04\".\n\rFilteredCount\x12\x0e\n\x06\x66ilter\x18\x01 \x01(\t\x12\r\n\x05\x63ount\x18\x02 \x01(\x04\"\"\n\x10GetCursorRequest\x12\x0e\n\x06source\x18\x01 \x01(\t\"3\n\x11GetCursorResponse\x12\x13\n\x06\x63ursor\x18\x01 \x01(\x0cH\x00\x88\x01\x01\x42\t\n\x07_cursor\"E\n\x0cSourceCursor\x12\x0e\n\x06source\x18\x01 \x01(\t\x12\x0e\n\x06\x63ursor\x18\x02 \x01(\x0c\x12\x15\n\rupdated_at_ms\x18\x03 \x01(\x03\"\"\n\x0eListenerSlices\x12\x10\n\x08slice_ms\x18\x01 \x03(\x03\"E\n\x10SealedVaultEntry\x12\x0e\n\x06key_id\x18\x01 \x01(\t\x12\r\n\x05nonce\x18\x02 \x01(\x0c\x12\x12\n\nciphertext\x18\x03 \x01(\x0c\"q\n\nVaultEntry\x12\x0f\n\x07\x61\x63\x63ount\x18\x01 \x01(\t\x12\x15\n\rlistener_high\x18\x02 \x01(\x06\x12\x14\n\x0clistener_low\x18\x03 \x01(\x06\x12\x15\n\rcreated_at_ms\x18\x04 \x01(\x03\x12\x0e\n\x06tokens\x18\x05 \x01(\x0c\x32\xb4\x01\n\x0fProducerService\x12S\n\nWritePlays\x12\x1f.sottovoce.v1.WritePlaysRequest\x1a .sottovoce.v1.WritePlaysResponse(\x01\x30\x01\x12L\n\tGetCursor\x12\x1e.sottovoce.v1.GetCursorRequest\x1a\x1f.sottovoce.v1.GetCursorResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,21 +38,21 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_WRITEPLAYSRESPONSE']._serialized_start=471
   _globals['_WRITEPLAYSRESPONSE']._serialized_end=549
   _globals['_PLAYCOUNTS']._serialized_start=552
-  _globals['_PLAYCOUNTS']._serialized_end=740
-  _globals['_FILTEREDCOUNT']._serialized_start=742
-  _globals['_FILTEREDCOUNT']._serialized_end=788
-  _globals['_GETCURSORREQUEST']._serialized_start=790
-  _globals['_GETCURSORREQUEST']._serialized_end=824
-  _globals['_GETCURSORRESPONSE']._serialized_start=826
-  _globals['_GETCURSORRESPONSE']._serialized_end=877
-  _globals['_SOURCECURSOR']._serialized_start=879
-  _globals['_SOURCECURSOR']._serialized_end=948
-  _globals['_LISTENERSLICES']._serialized_start=950
-  _globals['_LISTENERSLICES']._serialized_end=984
-  _globals['_SEALEDVAULTENTRY']._serialized_start=986
-  _globals['_SEALEDVAULTENTRY']._serialized_end=1055
-  _globals['_VAULTENTRY']._serialized_start=1057
-  _globals['_VAULTENTRY']._serialized_end=1170
-  _globals['_PRODUCERSERVICE']._serialized_start=1173
-  _globals['_PRODUCERSERVICE']._serialized_end=1353
+  _globals['_PLAYCOUNTS']._serialized_end=794
+  _globals['_FILTEREDCOUNT']._serialized_start=796
+  _globals['_FILTEREDCOUNT']._serialized_end=842
+  _globals['_GETCURSORREQUEST']._serialized_start=844
+  _globals['_GETCURSORREQUEST']._serialized_end=878
+  _globals['_GETCURSORRESPONSE']._serialized_start=880
+  _globals['_GETCURSORRESPONSE']._serialized_end=931
+  _globals['_SOURCECURSOR']._serialized_start=933
+  _globals['_SOURCECURSOR']._serialized_end=1002
+  _globals['_LISTENERSLICES']._serialized_start=1004
+  _globals['_LISTENERSLICES']._serialized_end=1038
+  _globals['_SEALEDVAULTENTRY']._serialized_start=1040
+  _globals['_SEALEDVAULTENTRY']._serialized_end=1109
+  _globals['_VAULTENTRY']._serialized_start=1111
+  _globals['_VAULTENTRY']._serialized_end=1224
+  _globals['_PRODUCERSERVICE']._serialized_start=1227
+  _globals['_PRODUCERSERVICE']._serialized_end=1407
 # @@protoc_insertion_point(module_scope)

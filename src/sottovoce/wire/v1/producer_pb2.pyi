@@ -162,6 +162,9 @@ class PlayCounts(_message.Message):
     OVER_SLICES_PER_DAY_FIELD_NUMBER: _builtins.int
     TOO_LATE_FIELD_NUMBER: _builtins.int
     FUTURE_FIELD_NUMBER: _builtins.int
+    MALFORMED_FIELD_NUMBER: _builtins.int
+    FOREIGN_FIELD_NUMBER: _builtins.int
+    REROUTED_FIELD_NUMBER: _builtins.int
     taken: _builtins.int
     duplicate: _builtins.int
     """Seen before."""
@@ -169,9 +172,15 @@ class PlayCounts(_message.Message):
     """Cut by the bounds: over C listens in the slice, over A slices in the day."""
     over_slices_per_day: _builtins.int
     too_late: _builtins.int
-    """Too old for `live`, or covered by a seal of `history`."""
+    """Too old for `live`, covered by a seal of `history`, or before the data set's first day."""
     future: _builtins.int
     """Ends later than now."""
+    malformed: _builtins.int
+    """No play at all, such as one without a track."""
+    foreign: _builtins.int
+    """Of an account that another writer owns."""
+    rerouted: _builtins.int
+    """Of all these: how many were too old for `live` and were judged for `history` instead."""
     @_builtins.property
     def filtered(self) -> _containers.RepeatedCompositeFieldContainer[Global___FilteredCount]: ...
     def __init__(
@@ -184,10 +193,13 @@ class PlayCounts(_message.Message):
         over_slices_per_day: _builtins.int = ...,
         too_late: _builtins.int = ...,
         future: _builtins.int = ...,
+        malformed: _builtins.int = ...,
+        foreign: _builtins.int = ...,
+        rerouted: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["duplicate", b"duplicate", "filtered", b"filtered", "future", b"future", "over_listens_per_slice", b"over_listens_per_slice", "over_slices_per_day", b"over_slices_per_day", "taken", b"taken", "too_late", b"too_late"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["duplicate", b"duplicate", "filtered", b"filtered", "foreign", b"foreign", "future", b"future", "malformed", b"malformed", "over_listens_per_slice", b"over_listens_per_slice", "over_slices_per_day", b"over_slices_per_day", "rerouted", b"rerouted", "taken", b"taken", "too_late", b"too_late"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -286,8 +298,9 @@ Global___SourceCursor: _TypeAlias = SourceCursor  # noqa: Y015
 
 @_typing.final
 class ListenerSlices(_message.Message):
-    """Value of `cursors` under the key "slices/DATA_SET/DAY/" and the pseudonym's 16 bytes: the slices
-    of that UTC day in which the listener counts.
+    """Value of `cursors` under the key "slices/DATA_SET/DAY/" and the pseudonym's 16 bytes, with DAY as
+    YYYY-MM-DD: the slices of that UTC day in which the listener counts. Only kept where the bound on
+    slices a day can cut anything, and until the day is over.
     """
 
     DESCRIPTOR: _descriptor.Descriptor

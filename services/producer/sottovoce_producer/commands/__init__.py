@@ -1,0 +1,1 @@
+"""The commands of `sottovoce-producer`, one a file."""

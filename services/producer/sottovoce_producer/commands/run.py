@@ -1,0 +1,114 @@
+"""`sottovoce-producer run`."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from pathlib import Path
+
+from sottovoce import __version__
+from sottovoce.catalogue import Catalogue, read_catalogue
+from sottovoce.service.logging import configure_logging, get_logger
+from sottovoce.service.metrics import new_registry, serve_metrics
+from sottovoce.service.settings import load_settings
+from sottovoce.service.shutdown import Shutdown
+from sottovoce.wire.v1 import producer_pb2
+from sottovoce_producer.assembly import Assembly, assemble
+from sottovoce_producer.counts import add_counts, outcomes
+from sottovoce_producer.errors import WriterStoppedError
+from sottovoce_producer.metrics import ProducerMetrics
+from sottovoce_producer.settings import RunSettings
+from sottovoce_producer.sources import run_source
+from sottovoce_producer.sources.made_up import write_made_up_catalogue
+from sottovoce_producer.sources.simulator import Crowd, Population, Simulator
+from sottovoce_producer.writer import Batch, system_clock_ms
+
+_WATCH_SECONDS = 0.5
+
+
+class MeteredWriter:
+    """The writer as a sink that keeps the figures."""
+
+    def __init__(self, assembly: Assembly, metrics: ProducerMetrics) -> None:
+        self._writer = assembly.writer
+        self._metrics = metrics
+        self.total = producer_pb2.PlayCounts()
+
+    def cursor(self, source: str) -> bytes | None:
+        """Return where a source stands."""
+        return self._writer.cursor(source)
+
+    def write(self, batch: Batch) -> producer_pb2.PlayCounts:
+        """Write a batch; return what became of its plays."""
+        began = time.monotonic()
+        counts = self._writer.write(batch)
+        self._metrics.written(batch, counts, time.monotonic() - began, system_clock_ms())
+        add_counts(self.total, counts)
+        return counts
+
+
+def main(arguments: list[str]) -> None:
+    """Run the writer until a signal, the simulator's last play, or a failed write."""
+    settings = load_settings(RunSettings, "sottovoce-producer run", arguments)
+    configure_logging(settings, "producer")
+    log = get_logger()
+    shutdown = Shutdown()
+    began = time.monotonic()
+    assembly = assemble(settings)
+    registry = new_registry("producer", __version__)
+    sink = MeteredWriter(assembly, ProducerMetrics(registry, assembly.writer.state))
+    serve_metrics(settings, registry)
+    log.info(
+        "ready",
+        writer=settings.writer_index,
+        of=settings.writers,
+        listeners=len(assembly.writer.state.listeners),
+        seconds=round(time.monotonic() - began, 3),
+    )
+    try:
+        if settings.simulator_rate >= 0:
+            run_source(_simulator(settings, assembly, shutdown), sink)
+        else:
+            while not shutdown.wait(_WATCH_SECONDS):
+                if assembly.writer.stopped is not None:
+                    raise WriterStoppedError(f"the writer stopped: {assembly.writer.stopped}")
+    finally:
+        log.info("stopped", **outcomes(sink.total))
+    assembly.close()
+
+
+def _simulator(settings: RunSettings, assembly: Assembly, shutdown: Shutdown) -> Simulator:
+    terms = assembly.registry.terms(settings.simulator_data_set)
+    pinned = terms.at(max(system_clock_ms(), terms.starts[0])).catalogue_version
+    catalogue = assembly.registry.catalogue(pinned)
+    if not len(catalogue):
+        catalogue = _made_up(settings.simulator_tracks, settings.simulator_seed)
+    population = Population(
+        seed=settings.simulator_seed,
+        listeners=settings.simulator_listeners,
+        seats=settings.simulator_seats,
+        skips=settings.simulator_skips,
+        zipf=settings.simulator_zipf,
+        duplicates=settings.simulator_duplicates,
+    )
+    return Simulator(
+        Crowd(population, catalogue),
+        name=f"simulator:{settings.simulator_data_set}:{settings.simulator_seed}"
+        f":{settings.writer_index}",
+        data_set=settings.simulator_data_set,
+        rate=settings.simulator_rate,
+        follows_day=settings.simulator_follows_day,
+        start_ms=settings.simulator_start_ms,
+        plays=settings.simulator_plays,
+        batch_ms=settings.simulator_batch_ms,
+        batch_plays=settings.simulator_batch_plays,
+        clock_ms=system_clock_ms,
+        wait=shutdown.wait,
+    )
+
+
+def _made_up(tracks: int, seed: int) -> Catalogue:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "made-up.csv"
+        write_made_up_catalogue(path, tracks, seed)
+        return read_catalogue(path)[0]

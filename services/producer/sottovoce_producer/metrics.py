@@ -1,0 +1,66 @@
+"""What the producer tells Prometheus: true totals for operators, nothing about a listener."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from sottovoce.wire.v1 import producer_pb2
+from sottovoce_producer.counts import outcomes
+from sottovoce_producer.writer import Batch, WriterState
+
+
+class ProducerMetrics:
+    """The producer's figures.
+
+    Args:
+        registry: where they are registered.
+        state: the writer's.
+    """
+
+    def __init__(self, registry: CollectorRegistry, state: WriterState) -> None:
+        self._plays = Counter(
+            "sottovoce_producer_plays_total",
+            "Plays handed to the writer, by what became of them",
+            ["data_set", "outcome"],
+            registry=registry,
+        )
+        self._rerouted = Counter(
+            "sottovoce_producer_rerouted_plays_total",
+            "Plays too late for live that were judged for history instead",
+            registry=registry,
+        )
+        self._seconds = Histogram(
+            "sottovoce_producer_transaction_seconds",
+            "Time from a batch's arrival to its commit",
+            buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+            registry=registry,
+        )
+        self._lag = Gauge(
+            "sottovoce_producer_event_lag_seconds",
+            "Age of the newest play of the last batch when it was committed",
+            ["data_set"],
+            registry=registry,
+        )
+        Gauge(
+            "sottovoce_producer_listeners",
+            "Listeners of this writer in the vault",
+            registry=registry,
+        ).set_function(lambda: len(state.listeners))
+        Gauge(
+            "sottovoce_producer_dedupe_state_bytes",
+            "Memory of the bounds and of the dedupe state",
+            registry=registry,
+        ).set_function(lambda: sum(each.bounds.nbytes for each in state.intakes.values()))
+
+    def written(
+        self, batch: Batch, counts: producer_pb2.PlayCounts, seconds: float, now_ms: int
+    ) -> None:
+        """Take note of a committed batch."""
+        for name, count in outcomes(counts).items():
+            label = name.replace("filtered: ", "filtered_")
+            self._plays.labels(batch.data_set, label).inc(count)
+        self._rerouted.inc(counts.rerouted)
+        self._seconds.observe(seconds)
+        if len(batch.plays):
+            newest = int(batch.plays.end_time_ms.max())
+            self._lag.labels(batch.data_set).set((now_ms - newest) / 1000)

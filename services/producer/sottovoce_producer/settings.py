@@ -1,0 +1,88 @@
+"""The producer's settings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from sottovoce.service.settings import ServiceSettings
+from sottovoce_producer.filters import FilterSettings
+
+
+class WriterSettings(ServiceSettings):
+    """What a writer can be told, whatever source feeds it."""
+
+    vault_key_file: Path | None = Field(
+        None, description="The vault's key, as `sottovoce-producer vault-key FILE` makes it"
+    )
+    pseudonym_seed: str | None = Field(
+        None,
+        description="UNSAFE, for tests and made-up listeners only: pseudonyms are a hash of the "
+        "account under this seed, and the vault's key too where no file is given",
+    )
+    writers: int = Field(1, ge=1, le=1024, description="How many writers share the accounts (W)")
+    writer_index: int = Field(0, ge=0, description="Which of the writers this is, from 0")
+    late_to_history: bool = Field(
+        False, description="Whether plays too old for `live` go to `history` instead"
+    )
+    filters: FilterSettings = Field(FilterSettings(), description="Which plays count")
+    truth_folder: Path | None = Field(
+        None,
+        description="Folder that gets every listen written, exactly, as Parquet; holds pseudonyms: "
+        "for tests and demos",
+    )
+
+    @model_validator(mode="after")
+    def _check(self) -> WriterSettings:
+        if self.writer_index >= self.writers:
+            raise ValueError(
+                f"writer_index {self.writer_index} must be below writers {self.writers}"
+            )
+        if self.vault_key_file is None and self.pseudonym_seed is None:
+            raise ValueError(
+                "vault_key_file is missing: `sottovoce-producer vault-key FILE` makes one"
+            )
+        return self
+
+
+class RunSettings(WriterSettings):
+    """`sottovoce-producer run`: a writer with its door, and the simulator where asked for."""
+
+    rpc_host: str = Field("127.0.0.1", description="Address that the producer's own gRPC is on")
+    rpc_port: int = Field(
+        50_061, ge=0, le=65_535, description="Port of the producer's own gRPC; 0: none is served"
+    )
+    simulator_rate: float = Field(
+        -1.0, ge=-1, description="Made-up plays a second; 0: as fast as possible; -1: no simulator"
+    )
+    simulator_data_set: Literal["live", "history"] = Field(
+        "live", description="Where made-up plays go"
+    )
+    simulator_seed: int = Field(1, ge=0, description="Decides everything but the times")
+    simulator_listeners: int = Field(2_000, ge=1, description="How many made-up accounts")
+    simulator_seats: int = Field(400, ge=1, description="How many of them listen at a time")
+    simulator_skips: float = Field(0.3, ge=0, le=1, description="Share of plays that are skipped")
+    simulator_zipf: float = Field(1.0, ge=0, le=4, description="Exponent of Zipf's law")
+    simulator_duplicates: float = Field(
+        0.002, ge=0, le=1, description="Share of plays that are told twice"
+    )
+    simulator_follows_day: bool = Field(
+        False, description="Whether the rate follows the hours of the day"
+    )
+    simulator_plays: int | None = Field(
+        None, ge=1, description="How many plays in all, then the process ends; none: no end"
+    )
+    simulator_start_ms: int | None = Field(
+        None, ge=0, description="Time of the first play, milliseconds since 1970; none: now"
+    )
+    simulator_batch_ms: int = Field(
+        200, ge=10, le=10_000, description="Time that a batch of plays spans"
+    )
+    simulator_batch_plays: int = Field(
+        20_000, ge=1, le=200_000, description="The most plays of a batch"
+    )
+    simulator_tracks: int = Field(
+        2_000, ge=1, le=1_000_000, description="Tracks to make up where no catalogue is pinned"
+    )
