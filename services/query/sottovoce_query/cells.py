@@ -1,0 +1,195 @@
+"""The materialiser: follows the log and holds what questions are answered from."""
+
+from __future__ import annotations
+
+import ctypes
+import threading
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Final
+
+from sottovoce.cells import ShardView
+from sottovoce.data_sets import TermsTimeline
+from sottovoce.data_sets.registry import Registry
+from sottovoce.kafka.reading import LogReader, Record
+from sottovoce.kafka.topics import Topics
+from sottovoce.service.logging import get_logger
+from sottovoce.wire.keys import CellKey, CellKeyKind
+from sottovoce_query.gate import OpenGate
+from sottovoce_query.held import HeldCells
+from sottovoce_query.settings import QuerySettings
+from sottovoce_query.similar import SimilarIndex
+from sottovoce_query.sources import Source, Sources
+from sottovoce_query.statistics import Statistics
+from sottovoce_query.tracks import CatalogueShelf, TrackBook, TrackNames
+from sottovoce_query.windows import Windows
+
+_POLL_SECONDS: Final = 0.05
+_REFRESH_SECONDS: Final = 1.0
+
+
+class Materialiser:
+    """Reads `catalogues`, `tracks` and `cells.*` to the ends that it finds at the start, then on.
+
+    Args:
+        settings: where Kafka is, and how much to keep.
+        on_change: called, from the materialiser's thread, when more became complete.
+
+    Raises:
+        LogError: the log can't be read.
+        MissingTopicError: `sottovoce topics create` was not run.
+    """
+
+    def __init__(self, settings: QuerySettings, on_change: Callable[[], None]) -> None:
+        self._settings = settings
+        self._on_change = on_change
+        self._topics = Topics(settings.kafka_topic_prefix)
+        self._registry = Registry(settings)
+        self._timelines: dict[str, TermsTimeline] = {}
+        self._latest = ""
+        self._read_registry()
+        self._names = TrackNames()
+        self._names_reader = LogReader(settings, [(self._topics.tracks, 0)])
+        shelf = CatalogueShelf(self._registry.catalogue)
+        self.cells = {
+            name: HeldCells(data_set, shelf, partial(self._terms, name))
+            for name, data_set in self._registry.data_sets.items()
+        }
+        self._by_topic = {self._topics.cells(name): cells for name, cells in self.cells.items()}
+        self._reader = LogReader(settings, self._partitions())
+        book = TrackBook(shelf, lambda: self._latest, self._names)
+        self.sources = Sources(
+            {name: self._source(cells, book) for name, cells in self.cells.items()},
+            book,
+            SimilarIndex(shelf),
+        )
+
+    def _source(self, cells: HeldCells, book: TrackBook) -> Source:
+        gate = OpenGate(Statistics(cells, book))
+        settings = self._settings
+        windows = Windows(cells, gate, settings.query_window_error, settings.query_window_series)
+        return Source(cells, gate, windows)
+
+    def _partitions(self) -> list[tuple[str, int]]:
+        return [
+            (topic, shard)
+            for topic, cells in self._by_topic.items()
+            for shard in range(cells.data_set.shards)
+        ]
+
+    def catch_up(self) -> None:
+        """Read to the ends that were looked up when this was made.
+
+        Raises:
+            LogError: no progress for a minute, or records that vanished.
+        """
+        began = time.monotonic()
+        for record in self._names_reader.to_end():
+            self._names.apply(record.value)
+        read = 0
+        for record in self._reader.to_end():
+            self._apply(record)
+            read += 1
+        for cells in self.cells.values():
+            cells.update()
+        get_logger().info(
+            "caught up with the log",
+            records=read,
+            names=len(self._names),
+            slices={name: len(cells.starts) for name, cells in self.cells.items()},
+            seconds=round(time.monotonic() - began, 3),
+        )
+
+    def follow(self, stop: threading.Event) -> None:
+        """Follow the log until told to stop.
+
+        Raises:
+            LogError: the log can't be read on.
+        """
+        refreshed = time.monotonic()
+        while not stop.is_set():
+            records = list(self._reader.poll(timeout=_POLL_SECONDS))
+            for told in self._names_reader.poll(timeout=0.0):
+                self._names.apply(told.value)
+            if time.monotonic() - refreshed > _REFRESH_SECONDS:
+                refreshed = time.monotonic()
+                if self._registry.refresh():
+                    self._read_registry()
+            if records:
+                self._take(records)
+            elif self._settle():
+                _give_memory_back()
+            for name, cells in self.cells.items():
+                if cells.stale:
+                    self._rebuild(name, cells)
+
+    def _settle(self) -> bool:
+        return sum(cells.settle_one() for cells in self.cells.values()) > 0
+
+    def _take(self, records: list[Record]) -> None:
+        for record in records:
+            self._apply(record)
+        touched = {record.topic for record in records}
+        advanced = [cells for topic, cells in self._by_topic.items() if topic in touched]
+        advanced = [cells for cells in advanced if cells.update()]
+        if advanced:
+            self._on_change()
+            for cells in advanced:
+                self.sources.by_name[cells.data_set.name].windows.keep_up()
+
+    def _apply(self, record: Record) -> None:
+        self._by_topic[record.topic].apply(record.partition, record.key, record.value)
+
+    def _terms(self, name: str) -> TermsTimeline:
+        return self._timelines[name]
+
+    def _read_registry(self) -> None:
+        names = self._registry.data_sets
+        self._timelines = {name: self._registry.terms(name) for name in names}
+        newest = [list(timeline)[-1:] for timeline in self._timelines.values()]
+        versions = {terms.data_set: terms.catalogue_version for each in newest for terms in each}
+        self._latest = versions.get("live") or next(filter(None, versions.values()), "")
+
+    def _rebuild(self, name: str, cells: HeldCells) -> None:
+        """Read stale slices from the log again."""
+        wanted = cells.stale
+        get_logger().info("reading slices again", data_set=name, slices=len(wanted))
+        topic = self._topics.cells(name)
+        shards = range(cells.data_set.shards)
+        views = [ShardView(cells.data_set, shard) for shard in shards]
+        with LogReader(self._settings, [(topic, shard) for shard in shards]) as reader:
+            for record in reader.to_end():
+                key = CellKey.from_bytes(record.key)
+                if key.kind is CellKeyKind.PROGRESS or (
+                    key.kind in (CellKeyKind.BASE, CellKeyKind.DELTA) and key.at in wanted
+                ):
+                    views[record.partition].apply(record)
+        for start_ms in wanted:
+            held = ((view.shard, view.cells.get(start_ms)) for view in views)
+            contents = {shard: cell.content() for shard, cell in held if cell is not None}
+            cells.replace(start_ms, contents)
+
+    @property
+    def lag(self) -> int:
+        """How many offsets were still to be read at start; 0 once it is caught up."""
+        positions, ends = self._reader.positions, self._reader.ends
+        return sum(max(0, end - positions[pair]) for pair, end in ends.items())
+
+    @property
+    def names(self) -> int:
+        """How many tracks have names of their own."""
+        return len(self._names)
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        self._reader.close()
+        self._names_reader.close()
+        self._registry.close()
+
+
+def _give_memory_back() -> None:
+    """Hand freed memory back to the system, where the C library can: a merge frees much at once."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)

@@ -1,0 +1,1 @@
+"""The questions, one file each: a request and the sources in, a response out."""

@@ -1,0 +1,229 @@
+"""`QueryService` over gRPC: the cache, then a thread that works the answer out."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final
+
+import grpc
+from google.protobuf import duration_pb2
+from google.protobuf.message import DecodeError
+from google.rpc import error_details_pb2
+
+from sottovoce.service.logging import get_logger
+from sottovoce.wire.v1 import query_pb2
+from sottovoce_query.answers import Answers
+from sottovoce_query.errors import QuestionError
+from sottovoce_query.metrics import CallMetrics
+from sottovoce_query.questions import QUESTIONS, Question
+from sottovoce_query.rpc.watch_trends import Movements, Watch, read_watch, trends
+from sottovoce_query.sources import Sources
+
+SERVICE_NAME: Final = query_pb2.DESCRIPTOR.services_by_name["QueryService"].full_name
+
+type Context = grpc.aio.ServicerContext[Any, Any]
+type Unary = Callable[[bytes, Context], Awaitable[bytes]]
+
+
+class QueryService:
+    """Answers questions; knows nothing of Kafka. Everything but the work runs on one event loop.
+
+    Args:
+        metrics: where calls are counted.
+        answers: the cache.
+        workers: threads that work answers out.
+        max_waiting: questions being worked out or waiting for it at once.
+    """
+
+    def __init__(
+        self, metrics: CallMetrics, answers: Answers, *, workers: int, max_waiting: int
+    ) -> None:
+        self._metrics = metrics
+        self._answers = answers
+        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="answer")
+        self._max_waiting = max_waiting
+        self._running: dict[tuple[str, bytes], asyncio.Future[bytes]] = {}
+        self._trends: dict[Watch, tuple[int, asyncio.Future[Any]]] = {}
+        self._sources: Sources | None = None
+        self._changed = asyncio.Event()
+        self._ending = False
+
+    def open(self, sources: Sources) -> None:
+        """Begin to answer."""
+        self._sources = sources
+
+    def notify(self) -> None:
+        """Tell watchers that more is complete; call it on the event loop."""
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    def end(self) -> None:
+        """End all watches, and refuse what comes."""
+        self._ending = True
+        self.notify()
+
+    def close(self) -> None:
+        """Let go of the threads."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def handler(self) -> grpc.GenericRpcHandler:
+        """Return the methods; requests and responses pass as bytes, so that a hit costs nothing."""
+        methods: dict[str, grpc.RpcMethodHandler[Any, Any]] = {
+            question.name: grpc.unary_unary_rpc_method_handler(self._unary(question))
+            for question in QUESTIONS
+        }
+        methods["WatchTrends"] = grpc.unary_stream_rpc_method_handler(
+            self._watch_trends, query_pb2.WatchTrendsRequest.FromString, None
+        )
+        return grpc.method_handlers_generic_handler(SERVICE_NAME, methods)
+
+    def _unary(self, question: Question) -> Unary:
+        name = question.name
+
+        async def call(asked: bytes, context: Context) -> bytes:
+            began = time.perf_counter()
+            code = "OK"
+            try:
+                sources = self._sources
+                kept = self._answers.get(name, asked)
+                if kept is not None and sources is not None:
+                    stamp, data_set, answer = kept
+                    if stamp == question.stamp(data_set, sources):
+                        return answer
+                return await self._work(question, asked)
+            except QuestionError as error:
+                code = error.code.name
+                await _refuse(context, error)
+                raise
+            except asyncio.CancelledError:
+                code = "CANCELLED"
+                raise
+            except Exception as error:
+                code = "INTERNAL"
+                await _refuse(context, _fault(name, error))
+                raise
+            finally:
+                self._metrics.ended(name, code, time.perf_counter() - began)
+
+        return call
+
+    def _ready(self) -> Sources:
+        if self._ending:
+            raise QuestionError(
+                grpc.StatusCode.UNAVAILABLE, "SHUTTING_DOWN", "the service is ending: ask another"
+            )
+        if self._sources is None:
+            raise QuestionError(
+                grpc.StatusCode.UNAVAILABLE,
+                "NOT_READY",
+                "the service is still reading the log: its health says when it is ready",
+            )
+        return self._sources
+
+    async def _work(self, question: Question, asked: bytes) -> bytes:
+        sources = self._ready()
+        running = self._running.get((question.name, asked))
+        if running is None:
+            if len(self._running) >= self._max_waiting:
+                raise _too_many(len(self._running))
+            try:
+                request = question.request.FromString(asked)
+            except DecodeError as error:
+                raise QuestionError(
+                    grpc.StatusCode.INVALID_ARGUMENT,
+                    "MALFORMED",
+                    f"{len(asked)} bytes that are no {question.request.DESCRIPTOR.name}",
+                ) from error
+            running = asyncio.ensure_future(self._work_out(question, request, asked, sources))
+            running.add_done_callback(lambda each: each.cancelled() or each.exception())
+            self._running[question.name, asked] = running
+        return await asyncio.shield(running)
+
+    async def _work_out(
+        self, question: Question, request: Any, asked: bytes, sources: Sources
+    ) -> bytes:
+        try:
+            data_set = getattr(request, "data_set", "")
+            stamp = question.stamp(data_set, sources)  # before: what changes meanwhile shows
+            loop = asyncio.get_running_loop()
+            answer: bytes = await loop.run_in_executor(
+                self._pool,
+                lambda: question.answer(request, sources).SerializeToString(),
+            )
+            if stamp is not None:
+                self._answers.put(question.name, asked, stamp, data_set, answer)
+            return answer
+        finally:
+            del self._running[question.name, asked]
+
+    async def _watch_trends(
+        self, request: query_pb2.WatchTrendsRequest, context: Context
+    ) -> AsyncIterator[bytes]:
+        began = time.perf_counter()
+        code = "OK"
+        try:
+            watch = read_watch(request, self._ready())
+            movements = Movements()
+            seen = -1
+            while True:
+                changed = self._changed
+                through_ms, response = await self._trends_now(watch)
+                if response is not None and through_ms > seen:
+                    seen = through_ms
+                    yield movements.mark(response).SerializeToString()
+                if changed is self._changed:
+                    await changed.wait()
+                self._ready()
+        except QuestionError as error:
+            code = error.code.name
+            await _refuse(context, error)
+        except (asyncio.CancelledError, GeneratorExit):
+            code = "CANCELLED"
+            raise
+        except Exception as error:
+            code = "INTERNAL"
+            await _refuse(context, _fault("WatchTrends", error))
+            raise
+        finally:
+            self._metrics.ended("WatchTrends", code, time.perf_counter() - began)
+
+    async def _trends_now(self, watch: Watch) -> tuple[int, query_pb2.WatchTrendsResponse | None]:
+        """The trends as of now; watchers of the same share the work."""
+        sources = self._ready()
+        through_ms = sources.of(watch.data_set).cells.complete_through_ms
+        known = self._trends.get(watch)
+        if known is None or known[0] != through_ms:
+            loop = asyncio.get_running_loop()
+            running = loop.run_in_executor(self._pool, trends, watch, sources)
+            self._trends = {
+                other: each
+                for other, each in self._trends.items()
+                if other.data_set != watch.data_set or each[0] == through_ms
+            }
+            known = self._trends[watch] = through_ms, running
+        return through_ms, await asyncio.shield(known[1])
+
+
+async def _refuse(context: Context, error: QuestionError) -> None:
+    details = (("grpc-status-details-bin", error.to_status().SerializeToString()),)
+    await context.abort(error.code, str(error), details)
+
+
+def _too_many(waiting: int) -> QuestionError:
+    retry = error_details_pb2.RetryInfo(retry_delay=duration_pb2.Duration(seconds=1))
+    return QuestionError(
+        grpc.StatusCode.RESOURCE_EXHAUSTED,
+        "TOO_MANY_QUESTIONS",
+        f"{waiting} questions are being worked out: ask again in a second",
+        details=[retry],
+    )
+
+
+def _fault(method: str, error: Exception) -> QuestionError:
+    get_logger().error("a question failed", method=method, exc_info=error)
+    return QuestionError(
+        grpc.StatusCode.INTERNAL, "FAULT", "the service failed at this question; its log says why"
+    )

@@ -1,0 +1,39 @@
+"""Settings of the query service."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from sottovoce.service.settings import ServiceSettings
+
+
+class QuerySettings(ServiceSettings):
+    """What the query service can be told."""
+
+    query_host: str = Field("127.0.0.1", description="Address that gRPC listens on")
+    query_port: int = Field(50051, ge=0, le=65_535, description="Port of gRPC; 0: a free one")
+    query_workers: int = Field(
+        2, ge=1, le=64, description="Threads that work out answers that are not cached"
+    )
+    query_max_rpcs: int = Field(
+        1_000, ge=1, description="Calls at once, streams included; more are refused"
+    )
+    query_max_waiting: int = Field(
+        128, ge=1, description="Questions being worked out or waiting for it; more are refused"
+    )
+    query_cache_mb: int = Field(32, ge=0, description="Megabytes of answers that are kept")
+    query_window_error: float = Field(
+        0.01, gt=0, le=0.5, description="Relative error of sliding windows"
+    )
+    query_window_series: int = Field(
+        2_000, ge=16, description="Series whose sliding windows are kept at once"
+    )
+    query_grace_seconds: float = Field(
+        5.0, ge=0, le=300, description="How long running calls may go on at shutdown"
+    )
+    query_drain_seconds: float = Field(
+        0.5,
+        ge=0,
+        le=300,
+        description="Between telling load balancers to go elsewhere and closing the door",
+    )
