@@ -91,7 +91,7 @@ class Cell:
         deltas = (part for parts in self._deltas.values() for part in parts.values())
         return sum(part.ByteSize() for part in (*self._base.values(), *deltas))
 
-    def keys(self) -> list[CellKey]:
+    def record_keys(self) -> list[CellKey]:
         """Return the key of every part, whether it counts or not."""
         keys = [CellKey(CellKeyKind.BASE, self.slice_ms, 0, part) for part in sorted(self._base)]
         return keys + [

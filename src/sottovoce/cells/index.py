@@ -32,7 +32,8 @@ class BlockIndex:
     """The index of one block as it stands in the log: a base, and the deltas since.
 
     While the block grows it is a set of hashes; when it is closed, a Bloom filter over them, sized
-    by their number. So its content, too, does not depend on batching.
+    by their number. So its content, too, does not depend on batching. What a broker whose clock
+    stepped back over the hour stamps into a closed block stays a set of hashes beside the filter.
 
     Attributes:
         block: hours of append time since 1970.
@@ -83,7 +84,7 @@ class BlockIndex:
         parts = self._parts_that_count()
         return min(part.first_offset for part in parts), max(part.last_offset for part in parts)
 
-    def keys(self) -> list[CellKey]:
+    def record_keys(self) -> list[CellKey]:
         """Return the key of every part, whether it counts or not."""
         keys = [CellKey(CellKeyKind.INDEX_BASE, self.block, 0, part) for part in sorted(self._base)]
         return keys + [
@@ -93,14 +94,12 @@ class BlockIndex:
         ]
 
     def hashes(self) -> Hashes:
-        """Return the distinct hashes of listeners, sorted.
-
-        Raises:
-            CellsError: the block is closed, and they are gone.
-        """
-        if self.is_closed:
-            raise CellsError(f"block {self.block} is closed: only its Bloom filter is kept")
-        found = [unpack_hashes(part.hashes) for part in self._parts_that_count()]
+        """Return the distinct hashes of listeners, sorted; of a closed block those since."""
+        found = [
+            unpack_hashes(part.hashes)
+            for part in self._parts_that_count()
+            if part.HasField("hashes")
+        ]
         return np.unique(np.concatenate(found)) if found else np.empty(0, np.uint64)
 
     def may_hold(self, pseudonym: bytes) -> bool:
@@ -110,20 +109,23 @@ class BlockIndex:
             for half in (pseudonym[:8], pseudonym[8:])
         )
         wanted = hash_keys(high, low)[0]
-        if self.is_closed:
-            return bool(self._bloom().contains(wanted)[0])
+        if self.is_closed and self._bloom().contains(wanted)[0]:
+            return True
         return bool(np.isin(wanted, self.hashes())[0])
 
     def payload(self) -> bytes:
         """Return the canonical bytes: two indexes are equal exactly if these are."""
         first, last = self.offsets
-        body = self._bloom().payload() if self.is_closed else self.hashes().tobytes()
-        head = (self.block, first, last, int(self.is_closed))
-        return b"".join(number.to_bytes(8, "little", signed=True) for number in head) + body
+        bloom = self._bloom().payload() if self.is_closed else b""
+        head = (self.block, first, last, len(bloom))
+        return (
+            b"".join(number.to_bytes(8, "little", signed=True) for number in head)
+            + bloom
+            + self.hashes().tobytes()
+        )
 
     def _bloom(self) -> BloomFilter:
-        parts = self._parts_that_count()
-        return BloomFilter.from_bytes(b"".join(part.bloom for part in parts))
+        return BloomFilter.from_bytes(b"".join(part.bloom for part in self._parts_that_count()))
 
     def _base_through(self) -> int:
         return max((part.through_offset for part in self._base.values()), default=0)

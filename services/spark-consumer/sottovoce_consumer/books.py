@@ -1,0 +1,305 @@
+"""What one shard's next transaction writes, and what its cells are once that is committed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+
+from sottovoce.cells import (
+    FORMAT_VERSION,
+    MAX_PART_BYTES,
+    KeyedValue,
+    ShardView,
+    base_records,
+    content_of,
+    delta_records,
+)
+from sottovoce.cells.index import BLOCK_MS, index_records, unpack_hashes
+from sottovoce.data_sets.data_set import DataSet
+from sottovoce.wire.keys import CellKey, CellKeyKind
+from sottovoce.wire.v1 import cell_pb2
+from sottovoce_consumer.admission import SealTimeline
+from sottovoce_consumer.errors import ConsumerError
+from sottovoce_consumer.rows import Row, RowKind
+
+_PROGRESS_KEY: Final = CellKey(CellKeyKind.PROGRESS).to_bytes()
+
+
+@dataclass(slots=True)
+class Entry:
+    """What a transaction writes for one shard.
+
+    Attributes:
+        records: for `cells.*`, the progress record last; empty where there is nothing to write.
+        progress: the progress record.
+        dead_letters: for `dead-letters`.
+        deltas: how many cells got a delta.
+        folds: how many cells were folded.
+        expired: how many cells went.
+    """
+
+    progress: cell_pb2.ShardProgress
+    records: list[KeyedValue] = field(default_factory=list)
+    dead_letters: list[cell_pb2.DeadLetter] = field(default_factory=list)
+    deltas: int = 0
+    folds: int = 0
+    expired: int = 0
+
+
+class ShardBook:
+    """One shard: its view of the log, and how the view goes on.
+
+    Nothing here changes before `advance`, which is called when the transaction was committed; it
+    applies the very records that were written, so memory and log can't differ.
+
+    Args:
+        view: the shard's cells, read to the end.
+        first_offset: where its log begins, for a shard that has no progress yet.
+        deltas_per_base: how many deltas are folded.
+    """
+
+    def __init__(self, view: ShardView, first_offset: int, deltas_per_base: int) -> None:
+        self.view = view
+        self.data_set: DataSet = view.data_set
+        self._first_offset = first_offset
+        self._deltas_per_base = deltas_per_base
+        self._open: set[int] = set()
+        view.take_changed()
+        self._settle(view.cells)
+
+    @property
+    def next_offset(self) -> int:
+        """The next offset of the log to read."""
+        progress = self.view.progress
+        return self._first_offset if progress is None else max(progress.next_offset, self._skipped)
+
+    _skipped = 0
+
+    def skip_to(self, offset: int) -> None:
+        """Go on from `offset`: what lay before it is lost."""
+        self._first_offset = self._skipped = offset
+
+    @property
+    def seals(self) -> SealTimeline:
+        """The seals of the shard's log."""
+        progress = self.view.progress or cell_pb2.ShardProgress()
+        return SealTimeline(
+            tuple(seal.offset for seal in progress.seals),
+            tuple(seal.through_ms for seal in progress.seals),
+        )
+
+    def prepare(self, rows: Sequence[Row], *, now_ms: int, folds: int) -> Entry:
+        """Return what is to be written for these rows, which may be none.
+
+        Args:
+            rows: of this shard, from one batch.
+            now_ms: the time, for `committed_at_ms`.
+            folds: the most cells to fold.
+
+        Raises:
+            ConsumerError: the rows don't follow what was committed before.
+        """
+        by_kind: dict[RowKind, list[Row]] = {kind: [] for kind in RowKind}
+        for row in rows:
+            by_kind[row.kind].append(row)
+        progress = self._progress(by_kind[RowKind.PROGRESS], now_ms)
+        entry = Entry(progress)
+        self._cells(by_kind[RowKind.CELL], entry, folds)
+        self._index(by_kind[RowKind.INDEX], entry)
+        self._expire(entry)
+        entry.dead_letters = [
+            cell_pb2.DeadLetter.FromString(row.body) for row in by_kind[RowKind.DEAD_LETTER]
+        ]
+        if rows or entry.records:
+            entry.records.append((_PROGRESS_KEY, progress.SerializeToString()))
+        return entry
+
+    def advance(self, entry: Entry) -> None:
+        """Take over what was committed."""
+        for key, value in entry.records:
+            self.view.apply_value(key, value)
+        self._settle(self.view.take_changed() | self._complete(self.view.complete_through_ms))
+
+    def _progress(self, rows: Iterable[Row], now_ms: int) -> cell_pb2.ShardProgress:
+        progress = cell_pb2.ShardProgress(
+            shard=self.view.shard,
+            next_offset=self.next_offset,
+            epoch=self.data_set.epoch,
+        )
+        if self.view.progress is not None:
+            progress.CopyFrom(self.view.progress)
+            progress.next_offset = self.next_offset
+        progress.format_version = FORMAT_VERSION
+        progress.committed_at_ms = now_ms
+        refused = {each.refusal: each.count for each in progress.refused}
+        for row in sorted(rows, key=lambda row: row.span.from_offset):
+            if row.span.from_offset != progress.next_offset:
+                raise ConsumerError(
+                    f"{self.data_set.name}, shard {self.view.shard}: a range begins at offset "
+                    f"{row.span.from_offset} where {progress.next_offset} is next"
+                )
+            part = cell_pb2.ShardProgress.FromString(row.body)
+            progress.next_offset = part.next_offset
+            progress.admitted += part.admitted
+            progress.append_time_ms = max(progress.append_time_ms, part.append_time_ms)
+            progress.complete_through_ms = max(
+                progress.complete_through_ms, part.complete_through_ms
+            )
+            progress.seals.extend(part.seals)
+            for each in part.refused:
+                refused[each.refusal] = refused.get(each.refusal, 0) + each.count
+        del progress.refused[:]
+        for refusal, count in sorted(refused.items()):
+            progress.refused.add(refusal=refusal, count=count)
+        return progress
+
+    def _complete(self, through_ms: int) -> set[int]:
+        return {start for start in self._open if start + self.data_set.slice_ms <= through_ms}
+
+    def _cells(self, rows: Iterable[Row], entry: Entry, folds: int) -> None:
+        touched: dict[int, list[cell_pb2.CellPart]] = {}
+        for row in rows:
+            part = cell_pb2.CellPart.FromString(row.body)
+            touched.setdefault(part.slice_ms, []).append(part)
+        complete = self._complete(entry.progress.complete_through_ms)
+        for start in sorted(complete | touched.keys()):
+            parts = touched.get(start, [])
+            if entry.folds < folds and self._is_due(start, bool(parts), start in complete):
+                entry.records += self._fold(start, parts, entry.progress.next_offset)
+                entry.folds += 1
+            elif parts:
+                entry.records += self._delta(start, parts, entry.progress.next_offset)
+                entry.deltas += 1
+
+    def _is_due(self, start: int, touched: bool, complete: bool) -> bool:
+        cell = self.view.cells.get(start)
+        if cell is None:
+            return complete or self._deltas_per_base <= 1
+        if cell.is_forgotten:
+            return False
+        deltas = len(cell.delta_offsets) + touched
+        return deltas >= self._deltas_per_base or (complete and deltas > 0)
+
+    def _fold(
+        self, start: int, parts: Sequence[cell_pb2.CellPart], through: int
+    ) -> list[KeyedValue]:
+        content = content_of(parts)
+        blocks = {block for part in parts for block in part.blocks}
+        stale: set[bytes] = set()
+        cell = self.view.cells.get(start)
+        if cell is not None:
+            content.merge(cell.content())
+            blocks |= cell.blocks
+            stale = {key.to_bytes() for key in cell.record_keys()}
+        records = base_records(
+            content,
+            slice_ms=start,
+            through_offset=through,
+            blocks=blocks,
+            epoch=self.data_set.epoch,
+        )
+        stale.difference_update(key for key, _ in records)
+        return records + [(key, None) for key in sorted(stale)]
+
+    def _delta(
+        self, start: int, parts: Sequence[cell_pb2.CellPart], through: int
+    ) -> list[KeyedValue]:
+        since = self.next_offset
+        if len(parts) == 1 and parts[0].ByteSize() + 32 <= MAX_PART_BYTES:
+            part = parts[0]
+            part.from_offset, part.through_offset = since, through
+            key = CellKey(CellKeyKind.DELTA, start, since, 0)
+            return [(key.to_bytes(), part.SerializeToString())]
+        return delta_records(
+            content_of(parts),
+            slice_ms=start,
+            from_offset=since,
+            through_offset=through,
+            blocks={block for part in parts for block in part.blocks},
+            epoch=self.data_set.epoch,
+        )
+
+    def _index(self, rows: Iterable[Row], entry: Entry) -> None:
+        touched: dict[int, list[cell_pb2.LogIndexPart]] = {}
+        for row in rows:
+            part = cell_pb2.LogIndexPart.FromString(row.body)
+            touched.setdefault(part.block, []).append(part)
+        newest = entry.progress.append_time_ms // BLOCK_MS
+        growing = {block for block, each in self.view.index.items() if not each.is_closed}
+        for block in sorted(touched.keys() | {block for block in growing if block < newest}):
+            entry.records += self._block(block, touched.get(block, []), newest, entry.progress)
+
+    def _block(
+        self,
+        block: int,
+        parts: Sequence[cell_pb2.LogIndexPart],
+        newest: int,
+        progress: cell_pb2.ShardProgress,
+    ) -> list[KeyedValue]:
+        hashes = [unpack_hashes(part.hashes) for part in parts]
+        offsets = [(part.first_offset, part.last_offset) for part in parts]
+        known = self.view.index.get(block)
+        after_closing = known is not None and known.is_closed
+        deltas = len(known.delta_offsets) if known is not None else 0
+        closing = block < newest and not after_closing
+        stale: set[bytes] = set()
+        if closing or (deltas + 1 >= self._deltas_per_base and not after_closing):
+            if known is not None:
+                hashes.append(known.hashes())
+                offsets.append(known.offsets)
+                stale = {key.to_bytes() for key in known.record_keys()}
+            kind, since = CellKeyKind.INDEX_BASE, 0
+        else:
+            kind, since = CellKeyKind.INDEX_DELTA, self.next_offset
+        records = index_records(
+            kind,
+            block,
+            np.unique(np.concatenate(hashes)),
+            from_offset=since,
+            through_offset=progress.next_offset,
+            offsets=(min(first for first, _ in offsets), max(last for _, last in offsets)),
+            closed=closing,
+        )
+        stale.difference_update(key for key, _ in records)
+        return records + [(key, None) for key in sorted(stale)]
+
+    def _expire(self, entry: Entry) -> None:
+        """Write tombstones for cells and index blocks that are kept no longer.
+
+        The shard's own latest stamp is the clock, so that a replay forgets alike.
+        """
+        now = entry.progress.append_time_ms
+        written = {key for key, _ in entry.records}
+        kept = self.data_set.cell_retention_ms
+        if kept >= 0:
+            for start, cell in self.view.cells.items():
+                if start + self.data_set.slice_ms + kept <= now:
+                    entry.records += _tombstones(cell.record_keys(), written)
+                    entry.expired += 1
+        kept = self.data_set.log_retention_ms
+        if kept >= 0:
+            for block, index in self.view.index.items():
+                if (block + 1) * BLOCK_MS + kept <= now:
+                    entry.records += _tombstones(index.record_keys(), written)
+
+    def _settle(self, starts: Iterable[int] | Mapping[int, object]) -> None:
+        """Keep only the headers of cells that are complete and folded; know which are not."""
+        through = self.view.complete_through_ms
+        for start in list(starts):
+            cell = self.view.cells.get(start)
+            if cell is None:
+                self._open.discard(start)
+            elif cell.is_forgotten:
+                cell.forget()  # the content of a late delta, too
+            elif start + self.data_set.slice_ms <= through and not cell.delta_offsets:
+                cell.forget()
+                self._open.discard(start)
+            else:
+                self._open.add(start)
+
+
+def _tombstones(keys: Iterable[CellKey], written: set[bytes]) -> list[KeyedValue]:
+    return [(key.to_bytes(), None) for key in keys if key.to_bytes() not in written]

@@ -1,0 +1,132 @@
+"""`sottovoce-consumer`: reads listens, admits, counts, commits cells."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Final
+
+from sottovoce.data_sets.registry import Registry
+from sottovoce.errors import SottovoceError
+from sottovoce.kafka import Topics, TransactionalWriter
+from sottovoce.kafka.errors import LostRecordsError
+from sottovoce.service.logging import configure_logging, get_logger
+from sottovoce.service.metrics import serve_metrics
+from sottovoce.service.settings import end_with_error, load_settings
+from sottovoce.service.shutdown import Shutdown
+from sottovoce_consumer.committing import Committer
+from sottovoce_consumer.heartbeats import Heartbeats
+from sottovoce_consumer.lag import LagWatch
+from sottovoce_consumer.metrics import ConsumerMetrics
+from sottovoce_consumer.recovery import open_books
+from sottovoce_consumer.rows import Row
+from sottovoce_consumer.settings import ConsumerSettings
+from sottovoce_consumer.stream import ListensStream, start_session
+
+EXIT_LOST_RECORDS: Final = 3
+IDLE_SECONDS: Final = 1.0
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run until a signal; exit with 1 on an error, with 3 where records were lost."""
+    try:
+        settings = load_settings(
+            ConsumerSettings,
+            "sottovoce-consumer",
+            sys.argv[1:] if arguments is None else arguments,
+        )
+        configure_logging(settings, "consumer")
+        run(settings, Shutdown())
+    except LostRecordsError as error:
+        end_with_error(error, EXIT_LOST_RECORDS)
+    except SottovoceError as error:
+        end_with_error(error)
+
+
+def run(settings: ConsumerSettings, shutdown: Shutdown) -> None:
+    """Run until `shutdown` is requested, then stop in order.
+
+    Raises:
+        SottovoceError: what ended it.
+    """
+    log = get_logger()
+    metrics = ConsumerMetrics()
+    serve_metrics(settings, metrics.registry)
+    settings.require_broker()
+    with (
+        ThreadPoolExecutor(1, "spark-start") as elsewhere,
+        tempfile.TemporaryDirectory(prefix="sottovoce-consumer-") as folder,
+    ):
+        started = time.monotonic()
+        starting = elsewhere.submit(start_session, settings)
+        registry = Registry(settings)
+        data_sets = [registry.data_set(name) for name in settings.data_sets]
+        registry.close()
+        # Fence whoever was here before, and only then read what it left.
+        writer = TransactionalWriter(settings, "consumer")
+        books, lost = open_books(
+            settings,
+            data_sets,
+            deltas_per_base=settings.deltas_per_base,
+            accept_lost_records=settings.accept_lost_records,
+        )
+        for (name, shard), count in lost.items():
+            metrics.lost.labels(name).inc(count)
+            log.warning("records are lost", data_set=name, shard=shard, count=count)
+        committer = Committer(
+            writer,
+            Topics(settings.kafka_topic_prefix),
+            books,
+            Path(folder) / "standing.json",
+            metrics,
+            max_folds=settings.max_folds_per_batch,
+            clock=lambda: time.time_ns() // 1_000_000,
+        )
+        last = [time.monotonic()]
+
+        def on_batch(rows: list[Row], since: float) -> None:
+            committer.commit(rows)
+            last[0] = time.monotonic()
+            metrics.batch.observe(last[0] - since)
+
+        heartbeats = Heartbeats(
+            settings, data_sets, seconds=settings.heartbeat_seconds, metrics=metrics
+        )
+        lag = LagWatch(settings, books, metrics)
+        heartbeats.start()
+        stream = ListensStream(
+            starting.result(),
+            settings,
+            {ref: book.next_offset for ref, book in books.items()},
+            Path(folder) / "standing.json",
+            on_batch,
+        )
+        lag.start()
+        log.info(
+            "counting",
+            data_sets=settings.data_sets,
+            shards=len(books),
+            cells=sum(len(book.view.cells) for book in books.values()),
+            start_seconds=round(time.monotonic() - started, 1),
+        )
+        try:
+            while not shutdown.wait(0.2):
+                stream.check()
+                if time.monotonic() - last[0] > IDLE_SECONDS:
+                    with stream.between_batches:
+                        committer.commit([])
+                    last[0] = time.monotonic()
+        finally:
+            heartbeats.stop()
+            lag.stop()
+        log.info("stopping")
+        stream.stop()
+        starting.result().stop()
+        log.info("stopped", cells=sum(len(book.view.cells) for book in books.values()))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,138 @@
+"""Reading ranges of a log with librdkafka, in big batches."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
+
+from sottovoce.kafka import KafkaSettings
+from sottovoce.kafka.errors import LogError, LostRecordsError
+from sottovoce_consumer.errors import ReadStalledError
+from sottovoce_consumer.ranges import Range
+
+MESSAGES_AT_ONCE: Final = 10_000
+
+
+class RangeReader:
+    """Reads ranges of one topic, several at once, read-committed.
+
+    One is kept for each worker process: connecting costs more than most ranges.
+
+    Args:
+        settings: where Kafka is.
+        topic: the topic.
+        patience: seconds without any record after which reading fails.
+    """
+
+    def __init__(self, settings: KafkaSettings, topic: str, *, patience: float = 30.0) -> None:
+        self._topic = topic
+        self._patience = patience
+        self._consumer = Consumer(
+            settings.client_config(
+                group_id="unused",
+                enable_auto_commit=False,
+                enable_auto_offset_store=False,
+                enable_partition_eof=True,
+                isolation_level="read_committed",
+                auto_offset_reset="error",
+                fetch_wait_max_ms=20,
+                fetch_error_backoff_ms=20,
+                # What is fetched beyond a range is thrown away, so don't run far ahead.
+                queued_min_messages=20_000,
+                queued_max_messages_kbytes=16_384,
+                check_crcs=True,
+            )
+        )
+
+    def read(self, ranges: Sequence[Range]) -> Iterator[tuple[Range, list[Message]]]:
+        """Yield messages range by range in order of offset, as they come.
+
+        A range ends with a record, or an end of partition, at or beyond its end: a range may end
+        in control records, which nobody is shown.
+
+        Raises:
+            LostRecordsError: records of a range are no longer in the log.
+            ReadStalledError: nothing came for too long.
+            LogError: the broker refused.
+        """
+        open_ranges = {span.shard: span for span in ranges}
+        self._consumer.assign(
+            [TopicPartition(self._topic, span.shard, span.from_offset) for span in ranges]
+        )
+        last = time.monotonic()
+        while open_ranges:
+            messages = self._consumer.consume(MESSAGES_AT_ONCE, 0.1)
+            if not messages:
+                if time.monotonic() - last > self._patience:
+                    raise ReadStalledError(self._stalled(open_ranges))
+                continue
+            last = time.monotonic()
+            yield from self._sort_out(messages, open_ranges, alone=len(ranges) == 1)
+        self._consumer.unassign()
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._consumer.close()
+
+    def _sort_out(
+        self, messages: list[Message], open_ranges: dict[int, Range], *, alone: bool
+    ) -> Iterator[tuple[Range, list[Message]]]:
+        by_shard: dict[int, list[Message]]
+        if alone:
+            by_shard = {next(iter(open_ranges)): messages}
+        else:
+            by_shard = {}
+            for message in messages:
+                by_shard.setdefault(message.partition() or 0, []).append(message)
+        for shard, found in by_shard.items():
+            span = open_ranges.get(shard)
+            if span is None:
+                continue
+            records, ended = self._within(span, found)
+            if records:
+                yield span, records
+            if ended:
+                del open_ranges[shard]
+                if open_ranges:
+                    self._consumer.pause([TopicPartition(self._topic, shard)])
+
+    def _within(self, span: Range, messages: list[Message]) -> tuple[list[Message], bool]:
+        """Return the records within the range, and whether it was read to its end."""
+        ended = False
+        if any(map(Message.error, messages)):
+            records = []
+            for message in messages:
+                error = message.error()
+                if error is None:
+                    records.append(message)
+                else:
+                    ended |= self._is_end(error, message, span)
+            messages = records
+        if not messages:
+            return messages, ended
+        last = messages[-1].offset() or 0
+        if last >= span.through_offset:
+            messages = [each for each in messages if (each.offset() or 0) < span.through_offset]
+        return messages, ended or last >= span.through_offset - 1
+
+    def _is_end(self, error: KafkaError, message: Message, span: Range) -> bool:
+        if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001
+            return (message.offset() or 0) >= span.through_offset
+        if error.code() in (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE):  # noqa: SLF001
+            raise LostRecordsError(
+                f"{self._topic}[{span.shard}]: the log no longer holds offset {span.from_offset}: "
+                f"{error.str()}"
+            )
+        raise LogError(f"{self._topic}[{span.shard}]: {error.str()}")
+
+    def _stalled(self, open_ranges: dict[int, Range]) -> str:
+        waiting = ", ".join(
+            f"{shard} to {span.through_offset}" for shard, span in sorted(open_ranges.items())
+        )
+        return (
+            f"{self._topic}: nothing came for {self._patience:.0f} s, wanted are shards {waiting}: "
+            "is a broker down?"
+        )

@@ -1,0 +1,154 @@
+"""Spark: the session, and the query that hands each batch's rows to the committer."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Mapping
+from importlib import resources
+from pathlib import Path
+
+from pyspark.errors import PySparkException
+from pyspark.sql import DataFrame, SparkSession
+
+from sottovoce.errors import SottovoceError
+from sottovoce.kafka.errors import LogError, LostRecordsError
+from sottovoce_consumer.errors import ReadStalledError, StreamFailedError
+from sottovoce_consumer.ranges import ShardRef
+from sottovoce_consumer.rows import Row, from_arrow
+from sottovoce_consumer.settings import ConsumerSettings
+from sottovoce_consumer.source import ListensSource
+
+_TOLD = {each.__name__: each for each in (LostRecordsError, ReadStalledError, LogError)}
+"""Errors that are raised in Spark's other processes, and come back as text."""
+
+
+def start_session(settings: ConsumerSettings) -> SparkSession:
+    """Start Spark: its JVM ends with this process, however that ends."""
+    os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
+    settings.export_secrets()
+    log = resources.files(__package__).joinpath("log4j2.properties")
+    config = {
+        "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
+        "spark.driver.memory": settings.driver_memory,
+        "spark.driver.maxResultSize": "0",
+        "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={log} -XX:+UseSerialGC",
+        "spark.sql.shuffle.partitions": "1",
+        "spark.sql.execution.arrow.pyspark.enabled": "true",
+        "spark.sql.streaming.metricsEnabled": "false",
+        "spark.sql.streaming.numRecentProgressUpdates": "2",
+        "spark.sql.streaming.minBatchesToRetain": "2",
+        "spark.sql.streaming.stopTimeout": "10s",
+        "spark.sql.catalogImplementation": "in-memory",
+        "spark.eventLog.enabled": "false",
+    }
+    if settings.master.startswith("local"):
+        config |= {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
+    builder = SparkSession.builder.appName("sottovoce-consumer").master(settings.master)
+    for name, value in config.items():
+        builder = builder.config(name, value)
+    session: SparkSession = builder.getOrCreate()
+    session.dataSource.register(ListensSource)
+    return session
+
+
+class ListensStream:
+    """The streaming query.
+
+    Its checkpoint folder is empty at each start, and thrown away: where to go on stands in
+    `cells.*`, and batch ids are never used.
+
+    Args:
+        session: Spark.
+        settings: the consumer's.
+        starts: the next offset of each shard.
+        standing: the file of `sottovoce_consumer.standing`.
+        on_batch: commits the rows of a batch.
+    """
+
+    def __init__(
+        self,
+        session: SparkSession,
+        settings: ConsumerSettings,
+        starts: Mapping[ShardRef, int],
+        standing: Path,
+        on_batch: Callable[[list[Row], float], None],
+    ) -> None:
+        self._on_batch = on_batch
+        self._stopping = False
+        self._failure: BaseException | None = None
+        self.between_batches = threading.Lock()
+        self._folder = tempfile.mkdtemp(prefix="sottovoce-consumer-")
+        workers = settings.workers or session.sparkContext.defaultParallelism
+        offsets = {f"{name}/{shard}": offset for (name, shard), offset in starts.items()}
+        listens = (
+            session.readStream.format("listens")
+            .option("settings", settings.model_copy(update={"workers": workers}).to_option())
+            .option("starts", json.dumps(offsets))
+            .option("standing", str(standing))
+            .load()
+        )
+        self._query = (
+            listens.writeStream.foreachBatch(self._batch)
+            .option("checkpointLocation", self._folder)
+            .trigger(processingTime=f"{settings.batch_interval_seconds} seconds")
+            .start()
+        )
+
+    def check(self) -> None:
+        """Return if the query runs.
+
+        Raises:
+            SottovoceError: why it does not.
+        """
+        if self._query.isActive:
+            return
+        if self._failure is not None:
+            raise self._failure
+        raise _failure_of(self._query.exception())
+
+    def stop(self, patience: float = 30.0) -> None:
+        """Stop between two batches: the one that runs is finished and committed first."""
+        self._stopping = True
+        with self.between_batches:
+            pass
+        until = time.monotonic() + patience
+        # What comes after is skipped, and Spark soon waits for its trigger.
+        while self._query.isActive and time.monotonic() < until:
+            if not self._query.status["isTriggerActive"]:
+                self._query.stop()
+                break
+            time.sleep(0.02)
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _batch(self, batch: DataFrame, _: int) -> None:
+        with self.between_batches:
+            if self._stopping or self._failure is not None:
+                return
+            started = time.monotonic()
+            try:
+                self._on_batch(list(from_arrow(batch.toArrow())), started)
+            except SottovoceError as error:
+                self._failure = error
+                raise
+            except PySparkException as error:
+                self._failure = _failure_of(error)
+                raise
+
+
+def _failure_of(error: Exception | None) -> SottovoceError:
+    """Return the error that a task or the planner raised, if it was one of ours."""
+    text = str(error)
+    for name, kind in _TOLD.items():
+        found = re.search(rf"\b{name}: (.+)", text)
+        if found is not None:
+            return kind(found.group(1).strip().removesuffix("'").removesuffix('"'))
+    lines = [line for line in text.splitlines() if line.strip()] or ["it gave no reason"]
+    return StreamFailedError(f"Spark's query ended: {lines[-1].strip()}")
