@@ -24,4 +24,4 @@ def main() -> None:
     """Run the command line; every failure is one sentence on stderr and exit code 1."""
     from sottovoce.cli.program import program
 
-    program()(prog_name="sottovoce")
+    program(prog_name="sottovoce")

@@ -52,7 +52,7 @@ class LazyGroup(TyperGroup):
             raise typer.Exit(1) from error
 
 
-_app = typer.Typer(
+program = typer.Typer(
     cls=LazyGroup,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -68,7 +68,7 @@ def _print_version(asked: bool) -> None:
         raise typer.Exit
 
 
-@_app.callback()
+@program.callback()
 def _sottovoce(
     _: bool = typer.Option(
         False,
@@ -79,8 +79,3 @@ def _sottovoce(
     ),
 ) -> None:
     """Real-time music analytics in a quiet voice."""
-
-
-def program() -> Any:
-    """Return the command line as something to call, or to hand to a test's runner."""
-    return get_command(_app)

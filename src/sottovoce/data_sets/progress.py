@@ -9,12 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from confluent_kafka import KafkaException, TopicPartition
-from confluent_kafka.admin import OffsetSpec
-
 from sottovoce.data_sets.data_set import DataSet
 from sottovoce.kafka.connection import KafkaSettings
-from sottovoce.kafka.errors import LogError
+from sottovoce.kafka.offsets import first_offsets, high_watermarks
 from sottovoce.kafka.reading import LogReader
 from sottovoce.kafka.topics import Topics
 from sottovoce.wire.keys import CellKey, CellKeyKind
@@ -33,20 +30,18 @@ def latest_progress(
         LogError: the broker can't be reached.
     """
     topic = Topics(settings.kafka_topic_prefix).cells(data_set.name)
-    firsts = _offsets(settings, topic, data_set.shards, OffsetSpec.earliest())
-    ends = _offsets(settings, topic, data_set.shards, OffsetSpec.latest())
+    pairs = [(topic, shard) for shard in range(data_set.shards)]
+    firsts, ends = first_offsets(settings, pairs), high_watermarks(settings, pairs)
     found: dict[int, cell_pb2.ShardProgress] = {}
-    missing = {shard for shard in range(data_set.shards) if ends[shard] > firsts[shard]}
+    missing = {pair for pair in pairs if ends[pair] > firsts[pair]}
     step = _FIRST_STEP
     while missing:
-        start = {(topic, shard): max(firsts[shard], ends[shard] - step) for shard in missing}
+        start = {pair: max(firsts[pair], ends[pair] - step) for pair in missing}
         with LogReader(settings, list(start), start=start) as reader:
             for record in reader.to_end():
                 if record.key == _PROGRESS_KEY and record.value is not None:
                     found[record.partition] = cell_pb2.ShardProgress.FromString(record.value)
-        missing = {
-            shard for shard in missing if shard not in found and start[topic, shard] > firsts[shard]
-        }
+        missing = {pair for pair in missing if pair[1] not in found and start[pair] > firsts[pair]}
         step *= 8
     return {
         shard: found[shard]
@@ -62,12 +57,3 @@ def complete_through(
     if len(progress) < data_set.shards:
         return None
     return min(each.complete_through_ms for each in progress.values())
-
-
-def _offsets(settings: KafkaSettings, topic: str, shards: int, which: OffsetSpec) -> dict[int, int]:
-    asked = {TopicPartition(topic, shard): which for shard in range(shards)}
-    try:
-        futures = settings.admin().list_offsets(asked, request_timeout=10)
-        return {pair.partition: int(future.result().offset) for pair, future in futures.items()}
-    except KafkaException as error:
-        raise LogError(f"{topic}: {error.args[0].str()}") from error

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from confluent_kafka import KafkaException, TopicPartition
-from confluent_kafka.admin import ConfigResource, OffsetSpec, ResourceType
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import ConfigResource, ResourceType
 
 from sottovoce.data_sets.data_set import DataSet
 from sottovoce.data_sets.registry import Registry
 from sottovoce.data_sets.topic_settings import TopicDifference, compare_topics, topic_specs
 from sottovoce.kafka.connection import KafkaSettings
 from sottovoce.kafka.errors import LogError
+from sottovoce.kafka.offsets import first_offsets, high_watermarks
 from sottovoce.kafka.topics import Topics
 
 
@@ -73,14 +74,13 @@ def describe_topics(settings: KafkaSettings) -> list[TopicDescription]:
             resource.name: future.result()
             for resource, future in admin.describe_configs(resources, request_timeout=10).items()
         }
-        pairs = [TopicPartition(name, each) for name in names for each in there[name].partitions]
-        held = dict.fromkeys(names, 0)
-        for sign, which in ((-1, OffsetSpec.earliest()), (1, OffsetSpec.latest())):
-            asked = admin.list_offsets(dict.fromkeys(pairs, which), request_timeout=10)
-            for pair, future in asked.items():
-                held[pair.topic] += sign * future.result().offset
     except KafkaException as error:
         raise LogError(f"the topics can't be described: {error.args[0].str()}") from error
+    pairs = [(name, each) for name in names for each in there[name].partitions]
+    firsts, ends = first_offsets(settings, pairs), high_watermarks(settings, pairs)
+    held = dict.fromkeys(names, 0)
+    for pair in pairs:
+        held[pair[0]] += ends[pair] - firsts[pair]
     return [
         TopicDescription(
             name=name,
