@@ -97,7 +97,7 @@ class RangeReader:
             if ended:
                 del open_ranges[shard]
                 if open_ranges:
-                    self._consumer.pause([TopicPartition(self._topic, shard)])
+                    self._consumer.incremental_unassign([TopicPartition(self._topic, shard)])
 
     def _within(self, span: Range, messages: list[Message]) -> tuple[list[Message], bool]:
         """Return the records within the range, and whether it was read to its end."""
