@@ -55,18 +55,16 @@ def read_rows(file: BinaryIO) -> Iterator[object]:
     while True:
         yield text.row(rows)
         rows += 1
-        separator = text.next_character()
-        if separator == ",":
-            text.position += 1
-        elif separator == "]":
-            text.end()
-            return
-        elif not separator:
-            raise _cut_short(rows)
-        else:
+        while (separator := text.next_character()) != ",":
+            if separator == "]":
+                text.end()
+                return
+            if not separator:
+                raise _cut_short(rows)
             text.skip_to_next_row(rows)
             yield BROKEN
             rows += 1
+        text.position += 1
 
 
 def _cut_short(rows: int) -> NotRowsError:
@@ -113,7 +111,7 @@ class _Text:
         while True:
             try:
                 row, end = self._scan(self._buffer, self.position)
-            except (json.JSONDecodeError, RecursionError):
+            except (ValueError, RecursionError):
                 if len(self._buffer) - self.position <= MAX_ROW_CHARACTERS and self._fill():
                     continue
                 self.skip_to_next_row(before)
