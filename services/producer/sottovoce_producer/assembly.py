@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from sottovoce.data_sets.registry import Registry
 from sottovoce.kafka import LogReader, Topics
+from sottovoce_producer.errors import VaultError
 from sottovoce_producer.filters import Filters
 from sottovoce_producer.listen_log import ListenLog
 from sottovoce_producer.listeners import Listeners
@@ -32,7 +33,12 @@ def vault_key(settings: WriterSettings) -> VaultKey:
     """
     if settings.vault_key_file is not None:
         return VaultKey.load(settings.vault_key_file)
-    seed = (settings.pseudonym_seed or "").encode()
+    if settings.pseudonym_seed is None:
+        raise VaultError(
+            "vault_key_file is not set: `sottovoce-producer vault-key FILE` makes one; give it as "
+            "--vault-key-file FILE"
+        )
+    seed = settings.pseudonym_seed.encode()
     digest = hashlib.shake_256(b"sottovoce vault key of tests\n" + seed).digest(2 * KEY_BYTES)
     return VaultKey("unsafe-seed", digest[:KEY_BYTES], digest[KEY_BYTES:])
 
@@ -94,8 +100,8 @@ def assemble(settings: WriterSettings, clock_ms: Callable[[], int] = system_cloc
         VaultError: the vault's key is missing or the wrong one.
         LogError: the log can't be read.
     """
-    settings.require_broker()
     key = vault_key(settings)
+    settings.require_broker()
     seed = settings.pseudonym_seed
     listeners = Listeners(
         Vault(key),
@@ -108,9 +114,11 @@ def assemble(settings: WriterSettings, clock_ms: Callable[[], int] = system_cloc
     registry.refresh()
     state = recover(settings, registry, listeners, Filters(settings.filters), clock_ms())
     follower = Follower(settings, registry, state)
+    several = settings.writers > 1
+    suffix = f"@{settings.writer_index}/{settings.writers}" if several else ""
     truth = None
     if settings.truth_folder is not None:
-        truth = Truth(settings.truth_folder, registry, state)
+        truth = Truth(settings.truth_folder, registry, state, suffix)
     writer = Writer(
         log,
         Topics(settings.kafka_topic_prefix),
@@ -119,5 +127,6 @@ def assemble(settings: WriterSettings, clock_ms: Callable[[], int] = system_cloc
         late_to_history=settings.late_to_history,
         clock_ms=clock_ms,
         witness=truth,
+        cursor_suffix=suffix,
     )
     return Assembly(writer, registry, follower)

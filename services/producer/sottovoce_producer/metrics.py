@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from sottovoce.wire.v1 import producer_pb2
-from sottovoce_producer.counts import outcomes
-from sottovoce_producer.writer import Batch, WriterState
+from sottovoce_producer.counts import add_counts, outcomes
+from sottovoce_producer.writer import Batch, Writer, WriterState, system_clock_ms
 
 
 class ProducerMetrics:
@@ -64,3 +67,39 @@ class ProducerMetrics:
         if len(batch.plays):
             newest = int(batch.plays.end_time_ms.max())
             self._lag.labels(batch.data_set).set((now_ms - newest) / 1000)
+
+
+class MeteredWriter:
+    """The writer as a sink that keeps the figures.
+
+    Args:
+        writer: the writer.
+        metrics: gets the figures.
+        clock_ms: the time.
+
+    Attributes:
+        total: what became of all plays so far.
+    """
+
+    def __init__(
+        self,
+        writer: Writer,
+        metrics: ProducerMetrics,
+        clock_ms: Callable[[], int] = system_clock_ms,
+    ) -> None:
+        self._writer = writer
+        self._metrics = metrics
+        self._clock_ms = clock_ms
+        self.total = producer_pb2.PlayCounts()
+
+    def cursor(self, source: str) -> bytes | None:
+        """Return where a source stands."""
+        return self._writer.cursor(source)
+
+    def write(self, batch: Batch) -> producer_pb2.PlayCounts:
+        """Write a batch; return what became of its plays."""
+        began = time.monotonic()
+        counts = self._writer.write(batch)
+        self._metrics.written(batch, counts, time.monotonic() - began, self._clock_ms())
+        add_counts(self.total, counts)
+        return counts

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
+from pydantic_settings import CliPositionalArg
 
 from sottovoce.service.settings import ServiceSettings
 from sottovoce_producer.filters import FilterSettings
@@ -40,11 +41,49 @@ class WriterSettings(ServiceSettings):
             raise ValueError(
                 f"writer_index {self.writer_index} must be below writers {self.writers}"
             )
-        if self.vault_key_file is None and self.pseudonym_seed is None:
-            raise ValueError(
-                "vault_key_file is missing: `sottovoce-producer vault-key FILE` makes one"
-            )
         return self
+
+
+class HandOverSettings(WriterSettings):
+    """Commands that hand plays to a running producer, or write them themselves."""
+
+    rpc_target: str = Field(
+        "127.0.0.1:50061", description="The gRPC of a running producer, HOST:PORT"
+    )
+    hand_over: Literal["auto", "always", "never"] = Field(
+        "auto",
+        description="Whether plays go to the running producer; auto: if one answers, else they are "
+        "written by this process",
+    )
+
+
+class LogSettings(HandOverSettings):
+    """`sottovoce-producer log FILE`: the plays of a listening log, plain or gzip."""
+
+    file: CliPositionalArg[Path] = Field(description="The log")
+    into: Literal["history", "live"] = Field(
+        "history", description="history: at the log's own times; live: moved to now by whole weeks"
+    )
+    pace: Literal["own", "max"] | Annotated[float, Field(gt=0)] = Field(
+        "own",
+        description="live only. own: the log's own rhythm; max: as fast as possible; a number: "
+        "plays a second; with the last two a play ends when it is sent",
+    )
+    replicas: int = Field(
+        1,
+        ge=1,
+        le=1_000_000,
+        description="Each person's log as so many listeners, each a week apart from the next",
+    )
+    accounts: str | None = Field(
+        None,
+        description="Put before each account, so that two logs' people stay apart; none: the "
+        "shape's name and a colon",
+    )
+    batch_plays: int = Field(20_000, ge=1, le=50_000, description="The most plays of a batch")
+    batch_ms: int = Field(
+        500, ge=10, le=60_000, description="Time that a batch spans where a pace is kept"
+    )
 
 
 class RunSettings(WriterSettings):

@@ -45,12 +45,16 @@ class Truth:
         folder: where; made if it is not there.
         registry: knows the catalogues that slices are pinned to.
         state: the writer's, as recovered: says whether a pending file was committed.
+        cursor_suffix: as the writer adds to the names of sources.
 
     Raises:
         TruthError: the folder can't be used.
     """
 
-    def __init__(self, folder: Path, registry: Registry, state: WriterState) -> None:
+    def __init__(
+        self, folder: Path, registry: Registry, state: WriterState, cursor_suffix: str = ""
+    ) -> None:
+        self._suffix = cursor_suffix
         self._folder = folder
         self._registry = registry
         try:
@@ -85,7 +89,7 @@ class Truth:
         if not tables:
             return
         table = pa.concat_tables(tables)
-        metadata = {_SOURCE: batch.source.encode()}
+        metadata = {_SOURCE: (batch.source + self._suffix).encode()}
         if batch.cursor is not None:
             metadata[_CURSOR] = batch.cursor
         pq.write_table(

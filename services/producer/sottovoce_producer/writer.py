@@ -95,6 +95,8 @@ class Writer:
         late_to_history: whether plays too old for `live` are judged for `history` instead.
         clock_ms: the time, milliseconds since 1970 UTC.
         witness: is told what is written.
+        cursor_suffix: added to the names of sources, so that each of several writers that are
+            handed one source keeps a cursor of its own.
     """
 
     def __init__(
@@ -107,6 +109,7 @@ class Writer:
         late_to_history: bool = False,
         clock_ms: Callable[[], int] = system_clock_ms,
         witness: Witness | None = None,
+        cursor_suffix: str = "",
     ) -> None:
         self._log = log
         self._topics = topics
@@ -115,6 +118,7 @@ class Writer:
         self._late_to_history = late_to_history
         self._clock_ms = clock_ms
         self._witness = witness
+        self._cursor_suffix = cursor_suffix
         self._lock = threading.Lock()
         self._stopped: BaseException | None = None
         self._now_ms = 0
@@ -133,7 +137,7 @@ class Writer:
 
     def cursor(self, source: str) -> bytes | None:
         """Return where a source stands; None if it was never seen."""
-        return self._state.cursors.get(source)
+        return self._state.cursors.get(source + self._cursor_suffix)
 
     def write(self, batch: Batch) -> producer_pb2.PlayCounts:
         """Write a batch; return what became of its plays once it is committed.
@@ -240,7 +244,7 @@ class Writer:
         for name, admitted in written.items():
             self._state.intakes[name].bounds.commit(admitted.decision)
         if batch.cursor is not None:
-            self._state.cursors[batch.source] = batch.cursor
+            self._state.cursors[batch.source + self._cursor_suffix] = batch.cursor
         self._days_over.clear()
 
     def _produce(
@@ -269,5 +273,6 @@ class Writer:
         for name, day, number in self._days_over:
             log.produce(topics.cursors, slices_key(name, day, *listeners.pseudonym(number)), None)
         if batch.cursor is not None:
-            value = cursor_value(batch.source, batch.cursor, self._now_ms)
-            log.produce(topics.cursors, source_key(batch.source), value)
+            source = batch.source + self._cursor_suffix
+            value = cursor_value(source, batch.cursor, self._now_ms)
+            log.produce(topics.cursors, source_key(source), value)

@@ -12,39 +12,18 @@ from sottovoce.service.logging import configure_logging, get_logger
 from sottovoce.service.metrics import new_registry, serve_metrics
 from sottovoce.service.settings import load_settings
 from sottovoce.service.shutdown import Shutdown
-from sottovoce.wire.v1 import producer_pb2
 from sottovoce_producer.assembly import Assembly, assemble
-from sottovoce_producer.counts import add_counts, outcomes
+from sottovoce_producer.counts import outcomes
 from sottovoce_producer.errors import WriterStoppedError
-from sottovoce_producer.metrics import ProducerMetrics
+from sottovoce_producer.metrics import MeteredWriter, ProducerMetrics
+from sottovoce_producer.rpc import Door
 from sottovoce_producer.settings import RunSettings
 from sottovoce_producer.sources import run_source
 from sottovoce_producer.sources.made_up import write_made_up_catalogue
 from sottovoce_producer.sources.simulator import Crowd, Population, Simulator
-from sottovoce_producer.writer import Batch, system_clock_ms
+from sottovoce_producer.writer import system_clock_ms
 
 _WATCH_SECONDS = 0.5
-
-
-class MeteredWriter:
-    """The writer as a sink that keeps the figures."""
-
-    def __init__(self, assembly: Assembly, metrics: ProducerMetrics) -> None:
-        self._writer = assembly.writer
-        self._metrics = metrics
-        self.total = producer_pb2.PlayCounts()
-
-    def cursor(self, source: str) -> bytes | None:
-        """Return where a source stands."""
-        return self._writer.cursor(source)
-
-    def write(self, batch: Batch) -> producer_pb2.PlayCounts:
-        """Write a batch; return what became of its plays."""
-        began = time.monotonic()
-        counts = self._writer.write(batch)
-        self._metrics.written(batch, counts, time.monotonic() - began, system_clock_ms())
-        add_counts(self.total, counts)
-        return counts
 
 
 def main(arguments: list[str]) -> None:
@@ -56,23 +35,26 @@ def main(arguments: list[str]) -> None:
     began = time.monotonic()
     assembly = assemble(settings)
     registry = new_registry("producer", __version__)
-    sink = MeteredWriter(assembly, ProducerMetrics(registry, assembly.writer.state))
+    sink = MeteredWriter(assembly.writer, ProducerMetrics(registry, assembly.writer.state))
     serve_metrics(settings, registry)
+    door = Door(sink, settings.rpc_host, settings.rpc_port) if settings.rpc_port else None
     log.info(
         "ready",
         writer=settings.writer_index,
         of=settings.writers,
         listeners=len(assembly.writer.state.listeners),
+        rpc=door and door.address,
         seconds=round(time.monotonic() - began, 3),
     )
     try:
         if settings.simulator_rate >= 0:
             run_source(_simulator(settings, assembly, shutdown), sink)
-        else:
-            while not shutdown.wait(_WATCH_SECONDS):
-                if assembly.writer.stopped is not None:
-                    raise WriterStoppedError(f"the writer stopped: {assembly.writer.stopped}")
+        while settings.simulator_plays is None and not shutdown.wait(_WATCH_SECONDS):
+            if assembly.writer.stopped is not None:
+                raise WriterStoppedError(f"the writer stopped: {assembly.writer.stopped}")
     finally:
+        if door is not None:
+            door.close()
         log.info("stopped", **outcomes(sink.total))
     assembly.close()
 

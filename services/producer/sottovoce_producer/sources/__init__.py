@@ -46,6 +46,7 @@ def run_source(
     source: Source,
     sink: Sink,
     written: Callable[[Batch, producer_pb2.PlayCounts], None] = lambda _, __: None,
+    stop: Callable[[], bool] = lambda: False,
 ) -> None:
     """Write all that a source has, from where it stood.
 
@@ -53,6 +54,9 @@ def run_source(
         source: where plays come from.
         sink: where they go.
         written: told of each batch once it is committed.
+        stop: asked before each batch whether to end.
     """
     for batch in source.batches(sink.cursor(source.name)):
+        if stop():
+            return
         written(batch, sink.write(batch))

@@ -1,0 +1,179 @@
+"""Handing plays to a running producer, or to a writer of this process where none runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final, cast
+
+import grpc
+
+from sottovoce.catalogue import int_to_spotify_id, name_track_id
+from sottovoce.catalogue.errors import TrackIdError
+from sottovoce.wire import listens as wire
+from sottovoce.wire.v1 import producer_pb2, producer_pb2_grpc
+from sottovoce_producer.assembly import assemble
+from sottovoce_producer.errors import ProducerError
+from sottovoce_producer.plays import Plays, Tracks
+from sottovoce_producer.rpc import MAX_REQUEST_BYTES
+from sottovoce_producer.settings import HandOverSettings
+from sottovoce_producer.sources import Sink
+from sottovoce_producer.writer import Batch
+
+_ANSWERS_WITHIN_SECONDS: Final = 2.0
+_WRITES_WITHIN_SECONDS: Final = 120.0
+
+
+class RunningProducer:
+    """The writer of another process, behind its gRPC.
+
+    Args:
+        target: HOST:PORT.
+    """
+
+    def __init__(self, target: str) -> None:
+        self._target = target
+        self._channel = grpc.insecure_channel(
+            target, options=[("grpc.max_send_message_length", MAX_REQUEST_BYTES)]
+        )
+        self._stub = producer_pb2_grpc.ProducerServiceStub(self._channel)
+
+    def answers(self) -> bool:
+        """Return whether a producer is there.
+
+        Raises:
+            ProducerError: something is there that is none.
+        """
+        request = producer_pb2.GetCursorRequest()
+        try:
+            self._stub.GetCursor(request, timeout=_ANSWERS_WITHIN_SECONDS)
+        except grpc.RpcError as error:
+            code = cast("grpc.Call", error).code()
+            if code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED):
+                return False
+            raise ProducerError(
+                f"what answers at rpc_target {self._target} is no producer ({code.name})"
+            ) from error
+        return True
+
+    def cursor(self, source: str) -> bytes | None:
+        """Return where a source stands."""
+        request = producer_pb2.GetCursorRequest(source=source)
+        try:
+            response = self._stub.GetCursor(request, timeout=_WRITES_WITHIN_SECONDS)
+        except grpc.RpcError as error:
+            raise self._gone(error) from error
+        return response.cursor if response.HasField("cursor") else None
+
+    def write(self, batch: Batch) -> producer_pb2.PlayCounts:
+        """Hand a batch over; return what became of its plays once it is committed.
+
+        Raises:
+            ProducerError: the producer refused it or went away.
+        """
+        request = producer_pb2.WritePlaysRequest(
+            data_set=batch.data_set,
+            source=batch.source,
+            cursor=batch.cursor or b"",
+            plays=_messages(batch.plays),
+        )
+        try:
+            responses = self._stub.WritePlays(iter([request]), timeout=_WRITES_WITHIN_SECONDS)
+            counts = next(responses).counts
+        except (grpc.RpcError, StopIteration) as error:
+            raise self._gone(error) from error
+        counts.malformed += batch.malformed
+        return counts
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._channel.close()
+
+    def _gone(self, error: Exception) -> ProducerError:
+        why = "it ended the call"
+        if isinstance(error, grpc.RpcError):
+            call = cast("grpc.Call", error)
+            why = call.details() or call.code().name
+        return ProducerError(
+            f"the producer at {self._target} did not take plays: {why}. Run this again: it goes on "
+            "where it stood"
+        )
+
+
+@contextmanager
+def open_sink(settings: HandOverSettings) -> Iterator[Sink]:
+    """Give the running producer if one answers, else a writer of this process's own.
+
+    Raises:
+        ProducerError: none answers, and one is asked for.
+        SottovoceError: this process can't write itself; says why.
+    """
+    if settings.hand_over != "never":
+        running = RunningProducer(settings.rpc_target)
+        try:
+            if running.answers():
+                yield running
+                return
+        finally:
+            running.close()
+        if settings.hand_over == "always":
+            raise ProducerError(
+                f"no producer answers at rpc_target {settings.rpc_target}: start one with "
+                "`sottovoce-producer run`, or let this process write: --hand-over never"
+            )
+    assembly = assemble(settings)
+    try:
+        yield assembly.writer
+    finally:
+        assembly.close()
+
+
+def _messages(plays: Plays) -> Iterator[producer_pb2.Play]:
+    ids = _spotify_ids(plays.tracks)
+    tracks, known = plays.tracks, plays.flags
+    columns = zip(
+        plays.account.tolist(),
+        plays.track.tolist(),
+        plays.end_time_ms.tolist(),
+        plays.ms_played.tolist(),
+        plays.country.tolist(),
+        known.tolist(),
+        plays.private.tolist(),
+        strict=True,
+    )
+    countries = {
+        code: wire.country_name(code) if code else "" for code in set(plays.country.tolist())
+    }
+    for account, track, end, played, country, flags, private in columns:
+        play = producer_pb2.Play(
+            account=plays.accounts[account],
+            spotify_id=ids[track],
+            artist=tracks.artist[track],
+            title=tracks.title[track],
+            album=tracks.album[track],
+            end_time_ms=end,
+            country=countries[country],
+            offline=bool(flags & wire.OFFLINE),
+            private_session=private,
+        )
+        if flags & wire.MS_PLAYED_KNOWN:
+            play.ms_played = played
+        if flags & wire.SKIPPED_KNOWN:
+            play.skipped = bool(flags & wire.SKIPPED)
+        if flags & wire.SHUFFLE_KNOWN:
+            play.shuffle = bool(flags & wire.SHUFFLE)
+        yield play
+
+
+def _spotify_ids(tracks: Tracks) -> list[str]:
+    """Return each track's id in base 62; empty where it comes from the names."""
+    ids = []
+    for place, (high, low) in enumerate(
+        zip(tracks.high.tolist(), tracks.low.tolist(), strict=True)
+    ):
+        try:
+            named = name_track_id(tracks.artist[place], tracks.title[place]) == (high, low)
+        except TrackIdError:
+            named = False
+        ids.append("" if named else int_to_spotify_id(high, low))
+    return ids

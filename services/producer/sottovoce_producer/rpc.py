@@ -1,0 +1,129 @@
+"""The producer's own door: other processes hand plays to its writer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from sottovoce.data_sets.data_set import DataSetError
+from sottovoce.kafka.errors import LogError
+from sottovoce.wire.v1 import producer_pb2, producer_pb2_grpc
+from sottovoce_producer.errors import ProducerError
+from sottovoce_producer.plays import PlayRow, Plays
+from sottovoce_producer.sources import Sink
+from sottovoce_producer.writer import Batch
+
+SERVICE: Final = producer_pb2.DESCRIPTOR.services_by_name["ProducerService"].full_name
+MAX_REQUEST_BYTES: Final = 64 * 1024 * 1024
+_CALLS: Final = 8
+_GRACE_SECONDS: Final = 5.0
+
+
+def read_play(play: producer_pb2.Play) -> PlayRow:
+    """Return a play as a row."""
+    return PlayRow(
+        play.account,
+        play.spotify_id,
+        play.artist,
+        play.title,
+        play.album,
+        play.end_time_ms,
+        play.ms_played if play.HasField("ms_played") else None,
+        play.country,
+        play.skipped if play.HasField("skipped") else None,
+        play.shuffle if play.HasField("shuffle") else None,
+        play.offline,
+        play.private_session,
+    )
+
+
+class ProducerService(producer_pb2_grpc.ProducerServiceServicer):
+    """Hands plays that come in over gRPC to a sink.
+
+    Args:
+        sink: the writer.
+    """
+
+    def __init__(self, sink: Sink) -> None:
+        self._sink = sink
+
+    def WritePlays(  # noqa: N802 - gRPC's name
+        self,
+        request_iterator: Iterator[producer_pb2.WritePlaysRequest],
+        context: grpc.ServicerContext,
+    ) -> Iterator[producer_pb2.WritePlaysResponse]:
+        """Write each request in a transaction of its own; answer when it is committed."""
+        for request in request_iterator:
+            plays, malformed = Plays.from_rows(map(read_play, request.plays))
+            batch = Batch(
+                request.data_set,
+                plays,
+                request.source,
+                request.cursor if request.source else None,
+                len(malformed),
+            )
+            try:
+                counts = self._sink.write(batch)
+            except DataSetError as error:
+                context.abort(grpc.StatusCode.NOT_FOUND, str(error))
+            except (LogError, ProducerError) as error:
+                context.abort(grpc.StatusCode.UNAVAILABLE, str(error))
+            yield producer_pb2.WritePlaysResponse(cursor=request.cursor, counts=counts)
+
+    def GetCursor(  # noqa: N802 - gRPC's name
+        self, request: producer_pb2.GetCursorRequest, context: grpc.ServicerContext
+    ) -> producer_pb2.GetCursorResponse:
+        """Return where a source stands."""
+        del context
+        return producer_pb2.GetCursorResponse(cursor=self._sink.cursor(request.source))
+
+
+class Door:
+    """A gRPC server with the producer's service, health and reflection; open once it is made.
+
+    Args:
+        sink: the writer.
+        host: address to listen on.
+        port: 0 takes a free one.
+
+    Attributes:
+        address: HOST:PORT.
+
+    Raises:
+        ProducerError: the port is taken.
+    """
+
+    def __init__(self, sink: Sink, host: str, port: int) -> None:
+        self._server = grpc.server(
+            ThreadPoolExecutor(_CALLS, thread_name_prefix="rpc"),
+            options=[
+                ("grpc.so_reuseport", 0),
+                ("grpc.max_receive_message_length", MAX_REQUEST_BYTES),
+            ],
+        )
+        producer_pb2_grpc.add_ProducerServiceServicer_to_server(ProducerService(sink), self._server)
+        self._health = health.HealthServicer()
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        reflection.enable_server_reflection(
+            (SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME), self._server
+        )
+        try:
+            bound = self._server.add_insecure_port(f"{host}:{port}")
+        except RuntimeError as error:
+            raise ProducerError(
+                f"rpc_port {port} on {host} can't be used: choose another, or 0 for none"
+            ) from error
+        self.address = f"{host}:{bound}"
+        self._server.start()
+        for name in ("", SERVICE):
+            self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
+
+    def close(self) -> None:
+        """Say that it ends, let calls finish, end."""
+        self._health.enter_graceful_shutdown()
+        self._server.stop(_GRACE_SECONDS).wait()
