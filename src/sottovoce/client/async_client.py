@@ -1,0 +1,150 @@
+"""Asking from an event loop."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable
+from datetime import timedelta
+from typing import Self
+
+import grpc
+
+from sottovoce.client import answers, calls
+from sottovoce.client.answers import Series, TimeRange
+from sottovoce.client.calls import AnyTrack, By, Call, Grain
+from sottovoce.client.transport import AsyncGrpcTransport, AsyncTransport
+from sottovoce.wire.v1 import query_pb2
+
+
+class AsyncClient:
+    """A query service, asked from an event loop: `Client`, awaited. Make it on the loop.
+
+    Args:
+        address: HOST:PORT.
+        credentials: for TLS; None for a plain connection.
+        timeout: seconds that an answer may take.
+        transport: what to use instead of gRPC.
+
+    Every method raises a `QueryError` where there is no answer.
+
+    >>> import asyncio
+    >>> from sottovoce.client import AsyncClient
+    >>> async def admitted() -> int:
+    ...     async with AsyncClient("127.0.0.1:50051") as client:
+    ...         return (await client.status()).data_sets["live"].admitted
+    >>> asyncio.run(admitted())
+    7
+    """
+
+    def __init__(
+        self,
+        address: str = "127.0.0.1:50051",
+        *,
+        credentials: grpc.ChannelCredentials | None = None,
+        timeout: float = 30.0,
+        transport: AsyncTransport | None = None,
+    ) -> None:
+        self._transport = transport or AsyncGrpcTransport(address, credentials)
+        self._timeout = timeout
+
+    async def _ask[Answer](self, call: Call[Answer]) -> Answer:
+        return call.read(await self._transport.unary(call.method, call.request, self._timeout))
+
+    async def latest(self, data_set: str, length: timedelta, grain: Grain = "pane") -> TimeRange:
+        """Return the newest complete range of this length, rounded up to the grain."""
+        return calls.latest_range(await self.status(), data_set, length, grain)
+
+    async def distinct_listeners(self, data_set: str, asked: TimeRange) -> answers.Count:
+        """How many different listeners, over whole slices."""
+        return await self._ask(calls.distinct(data_set, asked, query_pb2.DISTINCT_LISTENERS))
+
+    async def distinct_tracks(self, data_set: str, asked: TimeRange) -> answers.Count:
+        """How many different tracks."""
+        return await self._ask(calls.distinct(data_set, asked, query_pb2.DISTINCT_TRACKS))
+
+    async def distinct_artists(self, data_set: str, asked: TimeRange) -> answers.Count:
+        """How many different artists."""
+        return await self._ask(calls.distinct(data_set, asked, query_pb2.DISTINCT_ARTISTS))
+
+    async def played(
+        self, data_set: str, asked: TimeRange, tracks: Iterable[AnyTrack]
+    ) -> answers.Played:
+        """Whether tracks were played; a text is a Spotify id."""
+        return await self._ask(calls.played(data_set, asked, tracks))
+
+    async def played_filter(self, data_set: str, asked: TimeRange) -> answers.PlayedFilter:
+        """The played tracks as a Bloom filter."""
+        return await self._ask(calls.played_filter(data_set, asked))
+
+    async def sample(self, data_set: str, asked: TimeRange, size: int = 0) -> answers.Sample:
+        """Listens at random, over whole slices; as many as there are for 0."""
+        return await self._ask(calls.sample(data_set, asked, size))
+
+    async def window(self, data_set: str, series: Series, length: timedelta) -> answers.Count:
+        """The sum of a series over the last complete panes, up to 30 days."""
+        return await self._ask(calls.window(data_set, series, length))
+
+    async def series(
+        self, data_set: str, asked: TimeRange, series: Series, grain: Grain = "pane"
+    ) -> answers.SeriesPoints:
+        """A series, pane by pane or slice by slice."""
+        return await self._ask(calls.series(data_set, asked, series, grain))
+
+    async def top_tracks(
+        self, data_set: str, asked: TimeRange, *, by: By = "plays", size: int = 10
+    ) -> answers.Top:
+        """The tracks with the most plays, or listeners over whole slices."""
+        return await self._ask(calls.top(data_set, asked, query_pb2.ENTITY_TRACKS, by, size))
+
+    async def top_artists(
+        self, data_set: str, asked: TimeRange, *, by: By = "plays", size: int = 10
+    ) -> answers.Top:
+        """The artists with the most plays, or listeners over whole slices."""
+        return await self._ask(calls.top(data_set, asked, query_pb2.ENTITY_ARTISTS, by, size))
+
+    async def genres(self, data_set: str, asked: TimeRange) -> answers.Distribution:
+        """Plays by primary genre."""
+        return await self._ask(calls.distribution(data_set, asked, query_pb2.DIMENSION_GENRE))
+
+    async def countries(self, data_set: str, asked: TimeRange) -> answers.Distribution:
+        """Plays by country."""
+        return await self._ask(calls.distribution(data_set, asked, query_pb2.DIMENSION_COUNTRY))
+
+    async def correlation(self, data_set: str, asked: TimeRange) -> answers.Correlation:
+        """How audio features go together in what was played."""
+        return await self._ask(calls.correlation(data_set, asked))
+
+    async def similar(self, track: AnyTrack, size: int = 10) -> answers.Similar:
+        """Tracks of the catalogue that sound like one; a text is a Spotify id."""
+        return await self._ask(calls.similar(track, size))
+
+    async def search(self, text: str, size: int = 10) -> answers.Found:
+        """Tracks of the catalogue by words of their title and artists."""
+        return await self._ask(calls.search(text, size))
+
+    async def trends(
+        self, data_set: str, length: timedelta | None = None, size: int = 10
+    ) -> AsyncIterator[answers.Trends]:
+        """What is played, at once and after each pane that becomes complete.
+
+        Args:
+            data_set: such as `live`.
+            length: how far back the rankings look; one slice where None.
+            size: entries of each ranking.
+        """
+        call = calls.trends(data_set, length, size)
+        async for response in self._transport.stream(call.method, call.request):
+            yield call.read(response)
+
+    async def status(self) -> answers.Status:
+        """What is complete through when, and why it waits."""
+        return await self._ask(calls.status())
+
+    async def close(self) -> None:
+        """Let go of the connection."""
+        await self._transport.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()

@@ -1,0 +1,148 @@
+"""Asking from ordinary code."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import timedelta
+from typing import Self
+
+import grpc
+
+from sottovoce.client import answers, calls
+from sottovoce.client.answers import Series, TimeRange
+from sottovoce.client.calls import AnyTrack, By, Call, Grain
+from sottovoce.client.transport import GrpcTransport, Transport
+from sottovoce.wire.v1 import query_pb2
+
+
+class Client:
+    """A query service, asked one question at a time. Safe to use from several threads.
+
+    Args:
+        address: HOST:PORT.
+        credentials: for TLS; None for a plain connection.
+        timeout: seconds that an answer may take.
+        transport: what to use instead of gRPC.
+
+    Every method raises a `QueryError` where there is no answer.
+
+    >>> from datetime import timedelta
+    >>> from sottovoce.client import Client
+    >>> with Client("127.0.0.1:50051") as client:
+    ...     last = client.latest("live", timedelta(minutes=10))
+    ...     for entry in client.top_tracks("live", last, size=3).entries:
+    ...         print(entry.rank, entry.name, entry.count.value)
+    1 Made-up Artist: First Song 7.0
+    """
+
+    def __init__(
+        self,
+        address: str = "127.0.0.1:50051",
+        *,
+        credentials: grpc.ChannelCredentials | None = None,
+        timeout: float = 30.0,
+        transport: Transport | None = None,
+    ) -> None:
+        self._transport = transport or GrpcTransport(address, credentials)
+        self._timeout = timeout
+
+    def _ask[Answer](self, call: Call[Answer]) -> Answer:
+        return call.read(self._transport.unary(call.method, call.request, self._timeout))
+
+    def latest(self, data_set: str, length: timedelta, grain: Grain = "pane") -> TimeRange:
+        """Return the newest complete range of this length, rounded up to the grain."""
+        return calls.latest_range(self.status(), data_set, length, grain)
+
+    def distinct_listeners(self, data_set: str, asked: TimeRange) -> answers.Count:
+        """How many different listeners, over whole slices."""
+        return self._ask(calls.distinct(data_set, asked, query_pb2.DISTINCT_LISTENERS))
+
+    def distinct_tracks(self, data_set: str, asked: TimeRange) -> answers.Count:
+        """How many different tracks."""
+        return self._ask(calls.distinct(data_set, asked, query_pb2.DISTINCT_TRACKS))
+
+    def distinct_artists(self, data_set: str, asked: TimeRange) -> answers.Count:
+        """How many different artists."""
+        return self._ask(calls.distinct(data_set, asked, query_pb2.DISTINCT_ARTISTS))
+
+    def played(self, data_set: str, asked: TimeRange, tracks: Iterable[AnyTrack]) -> answers.Played:
+        """Whether tracks were played; a text is a Spotify id."""
+        return self._ask(calls.played(data_set, asked, tracks))
+
+    def played_filter(self, data_set: str, asked: TimeRange) -> answers.PlayedFilter:
+        """The played tracks as a Bloom filter."""
+        return self._ask(calls.played_filter(data_set, asked))
+
+    def sample(self, data_set: str, asked: TimeRange, size: int = 0) -> answers.Sample:
+        """Listens at random, over whole slices; as many as there are for 0."""
+        return self._ask(calls.sample(data_set, asked, size))
+
+    def window(self, data_set: str, series: Series, length: timedelta) -> answers.Count:
+        """The sum of a series over the last complete panes, up to 30 days."""
+        return self._ask(calls.window(data_set, series, length))
+
+    def series(
+        self, data_set: str, asked: TimeRange, series: Series, grain: Grain = "pane"
+    ) -> answers.SeriesPoints:
+        """A series, pane by pane or slice by slice."""
+        return self._ask(calls.series(data_set, asked, series, grain))
+
+    def top_tracks(
+        self, data_set: str, asked: TimeRange, *, by: By = "plays", size: int = 10
+    ) -> answers.Top:
+        """The tracks with the most plays, or listeners over whole slices."""
+        return self._ask(calls.top(data_set, asked, query_pb2.ENTITY_TRACKS, by, size))
+
+    def top_artists(
+        self, data_set: str, asked: TimeRange, *, by: By = "plays", size: int = 10
+    ) -> answers.Top:
+        """The artists with the most plays, or listeners over whole slices."""
+        return self._ask(calls.top(data_set, asked, query_pb2.ENTITY_ARTISTS, by, size))
+
+    def genres(self, data_set: str, asked: TimeRange) -> answers.Distribution:
+        """Plays by primary genre."""
+        return self._ask(calls.distribution(data_set, asked, query_pb2.DIMENSION_GENRE))
+
+    def countries(self, data_set: str, asked: TimeRange) -> answers.Distribution:
+        """Plays by country."""
+        return self._ask(calls.distribution(data_set, asked, query_pb2.DIMENSION_COUNTRY))
+
+    def correlation(self, data_set: str, asked: TimeRange) -> answers.Correlation:
+        """How audio features go together in what was played."""
+        return self._ask(calls.correlation(data_set, asked))
+
+    def similar(self, track: AnyTrack, size: int = 10) -> answers.Similar:
+        """Tracks of the catalogue that sound like one; a text is a Spotify id."""
+        return self._ask(calls.similar(track, size))
+
+    def search(self, text: str, size: int = 10) -> answers.Found:
+        """Tracks of the catalogue by words of their title and artists."""
+        return self._ask(calls.search(text, size))
+
+    def trends(
+        self, data_set: str, length: timedelta | None = None, size: int = 10
+    ) -> Iterator[answers.Trends]:
+        """What is played, at once and after each pane that becomes complete.
+
+        Args:
+            data_set: such as `live`.
+            length: how far back the rankings look; one slice where None.
+            size: entries of each ranking.
+        """
+        call = calls.trends(data_set, length, size)
+        for response in self._transport.stream(call.method, call.request):
+            yield call.read(response)
+
+    def status(self) -> answers.Status:
+        """What is complete through when, and why it waits."""
+        return self._ask(calls.status())
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._transport.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
