@@ -88,9 +88,16 @@ def run(settings: ConsumerSettings, shutdown: Shutdown) -> None:
         last = [time.monotonic()]
 
         def on_batch(rows: list[Row], since: float) -> None:
+            read = time.monotonic()
             committer.commit(rows)
             last[0] = time.monotonic()
             metrics.batch.observe(last[0] - since)
+            log.debug(
+                "batch",
+                rows=len(rows),
+                read_seconds=round(read - since, 3),
+                commit_seconds=round(last[0] - read, 3),
+            )
 
         heartbeats = Heartbeats(
             settings, data_sets, seconds=settings.heartbeat_seconds, metrics=metrics
