@@ -26,7 +26,7 @@ from sottovoce.wire import listens as wire
 from sottovoce.wire.v1 import producer_pb2
 from sottovoce_producer.errors import SourceError
 from sottovoce_producer.sources import run_source
-from sottovoce_producer.sources.history import HistorySource, import_history
+from sottovoce_producer.sources.history import HistoryImport, HistorySource
 from sottovoce_producer.sources.history_check import check_files
 from sottovoce_producer.sources.history_files import find_files
 from sottovoce_producer.sources.history_formats import RowError, Shape, Skipped, read_play
@@ -72,10 +72,13 @@ class Remembering:
         return counts
 
 
-def take(*paths: Path, sink: Remembering | None = None, account: str = ME, **options):
+def take(*paths: Path, sink: Remembering | None = None, from_start: bool = False, account=ME):
     sink = sink or Remembering()
     export = check_files(find_files(paths).plays, account)
-    return import_history(export, account, sink, **options), sink
+    importing = HistoryImport(export, account, from_start=from_start)
+    importing.run(sink)
+    assert importing.complete
+    return importing.reports, sink
 
 
 def rows_of(text: str | bytes) -> list[object]:
@@ -462,9 +465,11 @@ def test_an_import_that_was_interrupted_goes_on_where_it_stood(tmp_path):
 def test_an_import_stops_between_batches_when_asked(tmp_path):
     rows = [extended_row(ts=at(second)) for second in range(50)]
     path = write_json(tmp_path / "endsong_0.json", rows)
-    reports, sink = take(path, stopped=lambda: True)
-    assert reports == []
+    importing = HistoryImport(check_files(find_files([path]).plays, ME), ME)
+    sink = Remembering()
+    importing.run(sink, stopped=lambda: True)
     assert not sink.batches
+    assert not importing.complete
 
 
 def test_the_same_content_twice_is_read_once(tmp_path):

@@ -159,48 +159,74 @@ class HistorySource:
         )
 
 
-def import_history(
-    export: CheckedExport,
-    account: str,
-    sink: Sink,
-    *,
-    data_set: str = HISTORY,
-    from_start: bool = False,
-    progress: Callable[[FileReport], None] = lambda _: None,
-    stopped: Callable[[], bool] = lambda: False,
-) -> list[FileReport]:
-    """Write what an export holds, file by file.
+class HistoryImport:
+    """Writes what an export holds, file by file.
 
     Args:
         export: checked files.
         account: whose plays they are.
-        sink: the writer, or the door to one.
         data_set: where they go.
         from_start: read rows again that are done; what the writer has is not written twice.
-        progress: told after each batch, and of each file when it begins.
-        stopped: tells when to stop; asked between batches.
 
-    Returns:
-        What became of each file that was come to.
+    Attributes:
+        reports: what became of each file that was come to, also where `run` failed.
     """
-    reports: list[FileReport] = []
-    target = _FromStart(sink) if from_start else sink
-    for checked in export.files:
-        if stopped():
-            break
-        source = HistorySource(
-            checked, account, data_set=data_set, covered=export.covered, stopped=stopped
-        )
-        report = source.report
-        reports.append(report)
 
-        def written(_: Batch, counts: producer_pb2.PlayCounts, report: FileReport = report) -> None:
-            add_counts(report.counts, counts)
+    def __init__(
+        self,
+        export: CheckedExport,
+        account: str,
+        *,
+        data_set: str = HISTORY,
+        from_start: bool = False,
+    ) -> None:
+        self.reports: list[FileReport] = []
+        self._export = export
+        self._account = account
+        self._data_set = data_set
+        self._from_start = from_start
+
+    @property
+    def complete(self) -> bool:
+        """Whether all rows of all files are done."""
+        reports = self.reports
+        return len(reports) == len(self._export.files) and all(each.complete for each in reports)
+
+    def run(
+        self,
+        sink: Sink,
+        progress: Callable[[FileReport], None] = lambda _: None,
+        stopped: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """Write all that is not done.
+
+        Args:
+            sink: the writer, or the door to one.
+            progress: told after each batch, and of each file that is done with.
+            stopped: tells when to stop; asked between batches.
+        """
+        target = _FromStart(sink) if self._from_start else sink
+        for checked in self._export.files:
+            if stopped():
+                return
+            source = HistorySource(
+                checked,
+                self._account,
+                data_set=self._data_set,
+                covered=self._export.covered,
+                stopped=stopped,
+            )
+            report = source.report
+            self.reports.append(report)
+
+            def written(
+                _: Batch, counts: producer_pb2.PlayCounts, report: FileReport = report
+            ) -> None:
+                add_counts(report.counts, counts)
+                progress(report)
+
+            run_source(source, target, written)
             progress(report)
-
-        run_source(source, target, written)
-        progress(report)
-    return reports
 
 
 class _FromStart:
