@@ -1,0 +1,1 @@
+"""Benchmarks: every figure that the documentation gives, measured anew by `make bench`."""

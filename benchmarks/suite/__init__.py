@@ -1,0 +1,1 @@
+"""One file a benchmark: each has `measure(size)` and returns a `Result`."""
