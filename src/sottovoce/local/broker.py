@@ -215,9 +215,8 @@ class LocalBroker:
     def _format(self) -> None:
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         done = subprocess.run(  # noqa: S603 - the user's Java
-            self._java(
-                "kafka.tools.StorageTool", "format", f"--cluster-id={cluster}", "-c"
-            ),  # may begin with a dash
+            # An id may begin with a dash: only behind its option's equals sign is it no option.
+            self._java("kafka.tools.StorageTool", "format", f"--cluster-id={cluster}", "-c"),
             capture_output=True,
             text=True,
             check=False,

@@ -1,0 +1,89 @@
+"""`sottovoce smoke`: run it all once, and compare every answer with the truth."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sottovoce.cli.output import FormatOption, OutputFormat, print_rows
+from sottovoce.errors import SottovoceError
+
+if TYPE_CHECKING:
+    from sottovoce.local.comparison import Check
+
+app = typer.Typer()
+
+
+class SmokeFailedError(SottovoceError):
+    """An answer is not the truth."""
+
+
+@app.command()
+def smoke(
+    form: FormatOption = OutputFormat.TABLE,
+    folder: Annotated[
+        Path | None,
+        typer.Option(help="Where it runs; kept.", show_default="a new one, removed at the end"),
+    ] = None,
+    rate: Annotated[float, typer.Option(min=10, help="Made-up plays a second.")] = 300.0,
+    slice_seconds: Annotated[int, typer.Option(min=4, help="Length of a slice.")] = 10,
+) -> None:
+    """Start a real Kafka, Spark and everything else; ask every question; stop.
+
+    Uses free ports, so it runs beside a demo. Exit 0 if every answer is the truth, else 1.
+    """
+    from sottovoce.local.ending import ending_signals
+    from sottovoce.local.jars import default_folder
+
+    began = time.monotonic()
+
+    def progress(line: str) -> None:
+        typer.echo(f"{time.monotonic() - began:5.1f} s  {line}", err=True)
+
+    with ending_signals():
+        if folder is not None:
+            checks = _run(folder, rate, slice_seconds, progress)
+        else:
+            default_folder().mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(dir=default_folder(), prefix="smoke-") as made:
+                checks = _run(Path(made), rate, slice_seconds, progress)
+    progress("all is stopped")
+    wrong = [each for each in checks if not each.fine]
+    print_rows(
+        [
+            {
+                "question": each.question,
+                "answer": each.answer,
+                "truth": each.truth,
+                "ok": each.fine if form is OutputFormat.JSON else "ok" if each.fine else "WRONG",
+            }
+            for each in checks
+        ],
+        {"question": "question", "answer": "answer", "truth": "truth", "ok": "ok"},
+        form,
+    )
+    if wrong:
+        names = ", ".join(each.question for each in wrong)
+        raise SmokeFailedError(f"{len(wrong)} of {len(checks)} answers are not the truth: {names}")
+    typer.echo(f"All {len(checks)} answers are the truth.", err=True)
+
+
+def _run(folder: Path, rate: float, slice_seconds: int, progress: object) -> list[Check]:
+    from sottovoce.local.smoke import run_smoke
+    from sottovoce.local.stack import Stack, StackPorts, StackSettings
+
+    assert callable(progress)
+    settings = StackSettings(
+        folder.absolute(),
+        StackPorts.free(),
+        rate=rate,
+        slice_ms=slice_seconds * 1000,
+        listens_per_slice=3,  # few, so that some listeners reach the bound
+        truth=True,
+    )
+    with Stack(settings, progress) as stack:
+        return run_smoke(stack, progress)
