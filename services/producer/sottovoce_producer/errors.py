@@ -21,3 +21,7 @@ class TruthError(ProducerError):
 
 class WriterStoppedError(ProducerError):
     """The writer has ended after a failed write; the process is ending."""
+
+
+class ForeignAccountError(ProducerError):
+    """Another writer owns the account."""

@@ -85,6 +85,21 @@ class RunningProducer:
         counts.malformed += batch.malformed
         return counts
 
+    def connect(self, account: str, tokens: bytes) -> None:
+        """Hand an account's tokens over, to be sealed in the vault.
+
+        Raises:
+            ProducerError: the producer refused them or went away.
+        """
+        request = producer_pb2.ConnectAccountRequest(account=account, tokens=tokens)
+        try:
+            self._stub.ConnectAccount(request, timeout=_WRITES_WITHIN_SECONDS)
+        except grpc.RpcError as error:
+            why = cast("grpc.Call", error).details()
+            raise ProducerError(
+                f"the producer at {self._target} did not take the connection: {why}"
+            ) from error
+
     def close(self) -> None:
         """Let go of the connection."""
         self._channel.close()

@@ -70,6 +70,8 @@ class Listeners:
         self._by_pseudonym: dict[tuple[int, int], int] = {}
         self._ids = np.zeros((_FEWEST, 2), np.uint64)
         self._hashes = np.zeros(_FEWEST, np.uint32)
+        self._created_ms = np.zeros(_FEWEST, np.int64)
+        self._tokens: dict[str, bytes] = {}
 
     def __len__(self) -> int:
         return len(self._by_pseudonym)
@@ -100,20 +102,45 @@ class Listeners:
 
     def sealed(self, new: NewListener, now_ms: int) -> bytes:
         """Return the vault's record of a new listener."""
-        entry = producer_pb2.VaultEntry(
-            account=new.account,
-            listener_high=new.high,
-            listener_low=new.low,
-            created_at_ms=now_ms,
-        )
-        return self._vault.seal(new.record_key, entry)
+        return self._sealed(new.account, new.record_key, new.high, new.low, now_ms, b"")
 
-    def commit(self, new: Sequence[NewListener]) -> None:
+    def sealed_tokens(self, account: str, number: int, tokens: bytes, now_ms: int) -> bytes:
+        """Return the vault's record of a listener with the tokens of a connection."""
+        created_ms = int(self._created_ms[number]) if number < len(self) else now_ms
+        record_key = self._vault.record_key(account)
+        return self._sealed(account, record_key, *self.pseudonym(number), created_ms, tokens)
+
+    def _sealed(
+        self, account: str, record_key: bytes, high: int, low: int, created_ms: int, tokens: bytes
+    ) -> bytes:
+        entry = producer_pb2.VaultEntry(
+            account=account,
+            listener_high=high,
+            listener_low=low,
+            created_at_ms=created_ms,
+            tokens=tokens,
+        )
+        return self._vault.seal(record_key, entry)
+
+    def record_key(self, account: str) -> bytes:
+        """Return the key of an account's record in the vault."""
+        return self._vault.record_key(account)
+
+    def commit(self, new: Sequence[NewListener], now_ms: int = 0) -> None:
         """Keep listeners, in the order in which `number` gave them."""
         for each in new:
             number = len(self)
             self._numbers[each.account] = number
             self._by_pseudonym[each.high, each.low] = number
+            self._created_ms[number] = now_ms
+
+    def commit_tokens(self, account: str, tokens: bytes) -> None:
+        """Keep the tokens of an account's connection."""
+        self._tokens[account] = tokens
+
+    def connections(self) -> dict[str, bytes]:
+        """Return the tokens of every account that is connected to a source."""
+        return dict(self._tokens)
 
     def restore(self, record_key: bytes, value: bytes) -> None:
         """Learn a record of the vault; another writer's is left alone.
@@ -127,12 +154,16 @@ class Listeners:
         high, low = entry.listener_high, entry.listener_low
         if entry.account not in self._numbers:
             self._place(len(self), high, low)
-            self.commit([NewListener(entry.account, record_key, high, low)])
+            new = NewListener(entry.account, record_key, high, low)
+            self.commit([new], entry.created_at_ms)
+            if entry.tokens:
+                self.commit_tokens(entry.account, entry.tokens)
 
     def _place(self, number: int, high: int, low: int) -> None:
         if number >= len(self._ids):
             self._ids = np.concatenate([self._ids, np.zeros_like(self._ids)])
             self._hashes = np.concatenate([self._hashes, np.zeros_like(self._hashes)])
+            self._created_ms = np.concatenate([self._created_ms, np.zeros_like(self._created_ms)])
         self._ids[number] = high, low
         pseudonym = high.to_bytes(8, "big") + low.to_bytes(8, "big")
         self._hashes[number] = mmh3.hash(pseudonym, 0, signed=False)

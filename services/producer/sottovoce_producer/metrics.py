@@ -103,3 +103,7 @@ class MeteredWriter:
         self._metrics.written(batch, counts, time.monotonic() - began, self._clock_ms())
         add_counts(self.total, counts)
         return counts
+
+    def connect(self, account: str, tokens: bytes) -> None:
+        """Keep the tokens of an account's connection to a source."""
+        self._writer.connect(account, tokens)

@@ -13,7 +13,7 @@ from grpc_reflection.v1alpha import reflection
 from sottovoce.data_sets.data_set import DataSetError
 from sottovoce.kafka.errors import LogError
 from sottovoce.wire.v1 import producer_pb2, producer_pb2_grpc
-from sottovoce_producer.errors import ProducerError
+from sottovoce_producer.errors import ForeignAccountError, ProducerError
 from sottovoce_producer.plays import PlayRow, Plays
 from sottovoce_producer.sources import Sink
 from sottovoce_producer.writer import Batch
@@ -81,6 +81,18 @@ class ProducerService(producer_pb2_grpc.ProducerServiceServicer):
         """Return where a source stands."""
         del context
         return producer_pb2.GetCursorResponse(cursor=self._sink.cursor(request.source))
+
+    def ConnectAccount(  # noqa: N802 - gRPC's name
+        self, request: producer_pb2.ConnectAccountRequest, context: grpc.ServicerContext
+    ) -> producer_pb2.ConnectAccountResponse:
+        """Keep an account's tokens in the vault."""
+        try:
+            self._sink.connect(request.account, request.tokens)
+        except ForeignAccountError as error:
+            context.abort(grpc.StatusCode.FAILED_PRECONDITION, str(error))
+        except (LogError, ProducerError) as error:
+            context.abort(grpc.StatusCode.UNAVAILABLE, str(error))
+        return producer_pb2.ConnectAccountResponse()
 
 
 class Door:

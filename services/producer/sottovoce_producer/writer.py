@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -16,7 +17,7 @@ from sottovoce.kafka.errors import FatalWriteError
 from sottovoce.wire.keys import source_key
 from sottovoce.wire.v1 import producer_pb2
 from sottovoce_producer.counts import add_counts
-from sottovoce_producer.errors import WriterStoppedError
+from sottovoce_producer.errors import ForeignAccountError, WriterStoppedError
 from sottovoce_producer.intake import Admitted, Intake
 from sottovoce_producer.listen_log import ListenLog
 from sottovoce_producer.listeners import FOREIGN, Listeners, Longs, NewListener
@@ -139,6 +140,44 @@ class Writer:
         """Return where a source stands; None if it was never seen."""
         return self._state.cursors.get(source + self._cursor_suffix)
 
+    def connect(self, account: str, tokens: bytes) -> None:
+        """Keep the tokens of an account's connection to a source, sealed in the vault.
+
+        Args:
+            account: who; becomes a listener if it is none yet.
+            tokens: as the source keeps them.
+
+        Raises:
+            ForeignAccountError: another writer owns the account; nothing was written.
+            FatalWriteError: the outcome is unknown: the process must end.
+            WriterStoppedError: it failed before.
+        """
+        with self._only_while_running():
+            self._now_ms = max(self._now_ms, self._clock_ms())
+            listeners = self._state.listeners
+            numbered = listeners.number([account])
+            number = int(numbered.numbers[0])
+            if number != FOREIGN:
+                with self._log.transaction():
+                    sealed = listeners.sealed_tokens(account, number, tokens, self._now_ms)
+                    self._log.produce(self._topics.vault, listeners.record_key(account), sealed)
+                listeners.commit(numbered.new, self._now_ms)
+                listeners.commit_tokens(account, tokens)
+        if number == FOREIGN:
+            raise ForeignAccountError("another writer owns this account: connect it there")
+
+    @contextmanager
+    def _only_while_running(self) -> Iterator[None]:
+        """Let one caller in at a time; whatever goes wrong inside ends the writer."""
+        with self._lock:
+            if self._stopped is not None:
+                raise WriterStoppedError("the writer has stopped: its process is ending")
+            try:
+                yield
+            except BaseException as error:
+                self._stopped = error
+                raise
+
     def write(self, batch: Batch) -> producer_pb2.PlayCounts:
         """Write a batch; return what became of its plays once it is committed.
 
@@ -150,14 +189,8 @@ class Writer:
         if batch.data_set not in self._state.intakes:
             there = ", ".join(sorted(self._state.intakes))
             raise DataSetError(f"no data set {batch.data_set!r}; there are: {there}")
-        with self._lock:
-            if self._stopped is not None:
-                raise WriterStoppedError("the writer has stopped: its process is ending")
-            try:
-                return self._write(batch)
-            except BaseException as error:
-                self._stopped = error
-                raise
+        with self._only_while_running():
+            return self._write(batch)
 
     def _write(self, batch: Batch) -> producer_pb2.PlayCounts:
         # A clock that steps back must not bring slices back whose state was dropped.
@@ -239,7 +272,7 @@ class Writer:
                 raise
             except Exception as error:
                 raise FatalWriteError(f"a transaction was left open by {error!r}") from error
-        self._state.listeners.commit(new)
+        self._state.listeners.commit(new, self._now_ms)
         self._state.track_names.commit(announce, batch.plays.tracks)
         for name, admitted in written.items():
             self._state.intakes[name].bounds.commit(admitted.decision)

@@ -41,6 +41,9 @@ class Sink(Protocol):
     def write(self, batch: Batch) -> producer_pb2.PlayCounts:
         """Write a batch; return what became of its plays once it is committed."""
 
+    def connect(self, account: str, tokens: bytes) -> None:
+        """Keep the tokens of an account's connection to a source, sealed."""
+
 
 def run_source(
     source: Source,

@@ -233,12 +233,9 @@ class _FromStart:
     """A sink that knows no cursor."""
 
     def __init__(self, sink: Sink) -> None:
-        self._sink = sink
+        self.write = sink.write
+        self.connect = sink.connect
 
-    def cursor(self, source: str) -> bytes | None:  # noqa: ARG002
-        """Return nothing, wherever the source stands."""
+    def cursor(self, _: str, /) -> bytes | None:
+        """Return nothing, wherever a source stands."""
         return None
-
-    def write(self, batch: Batch) -> producer_pb2.PlayCounts:
-        """Write a batch."""
-        return self._sink.write(batch)

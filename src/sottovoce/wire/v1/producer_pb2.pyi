@@ -270,6 +270,45 @@ class GetCursorResponse(_message.Message):
 Global___GetCursorResponse: _TypeAlias = GetCursorResponse  # noqa: Y015
 
 @_typing.final
+class ConnectAccountRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACCOUNT_FIELD_NUMBER: _builtins.int
+    TOKENS_FIELD_NUMBER: _builtins.int
+    account: _builtins.str
+    """The account's name, as its plays tell it."""
+    tokens: _builtins.bytes
+    """As the source keeps them; go into the vault, sealed."""
+    def __init__(
+        self,
+        *,
+        account: _builtins.str = ...,
+        tokens: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "tokens", b"tokens"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ConnectAccountRequest: _TypeAlias = ConnectAccountRequest  # noqa: Y015
+
+@_typing.final
+class ConnectAccountResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ConnectAccountResponse: _TypeAlias = ConnectAccountResponse  # noqa: Y015
+
+@_typing.final
 class SourceCursor(_message.Message):
     """Value of `cursors` under the key "source/NAME"."""
 

@@ -47,6 +47,11 @@ class ProducerServiceStub:
                 request_serializer=sottovoce_dot_v1_dot_producer__pb2.GetCursorRequest.SerializeToString,
                 response_deserializer=sottovoce_dot_v1_dot_producer__pb2.GetCursorResponse.FromString,
                 _registered_method=True)
+        self.ConnectAccount = channel.unary_unary(
+                '/sottovoce.v1.ProducerService/ConnectAccount',
+                request_serializer=sottovoce_dot_v1_dot_producer__pb2.ConnectAccountRequest.SerializeToString,
+                response_deserializer=sottovoce_dot_v1_dot_producer__pb2.ConnectAccountResponse.FromString,
+                _registered_method=True)
 
 
 class ProducerServiceServicer:
@@ -70,6 +75,13 @@ class ProducerServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ConnectAccount(self, request, context):
+        """Keeps the tokens with which a source may be asked for an account's plays.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ProducerServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -82,6 +94,11 @@ def add_ProducerServiceServicer_to_server(servicer, server):
                     servicer.GetCursor,
                     request_deserializer=sottovoce_dot_v1_dot_producer__pb2.GetCursorRequest.FromString,
                     response_serializer=sottovoce_dot_v1_dot_producer__pb2.GetCursorResponse.SerializeToString,
+            ),
+            'ConnectAccount': grpc.unary_unary_rpc_method_handler(
+                    servicer.ConnectAccount,
+                    request_deserializer=sottovoce_dot_v1_dot_producer__pb2.ConnectAccountRequest.FromString,
+                    response_serializer=sottovoce_dot_v1_dot_producer__pb2.ConnectAccountResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -141,6 +158,33 @@ class ProducerService:
             '/sottovoce.v1.ProducerService/GetCursor',
             sottovoce_dot_v1_dot_producer__pb2.GetCursorRequest.SerializeToString,
             sottovoce_dot_v1_dot_producer__pb2.GetCursorResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ConnectAccount(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sottovoce.v1.ProducerService/ConnectAccount',
+            sottovoce_dot_v1_dot_producer__pb2.ConnectAccountRequest.SerializeToString,
+            sottovoce_dot_v1_dot_producer__pb2.ConnectAccountResponse.FromString,
             options,
             channel_credentials,
             insecure,

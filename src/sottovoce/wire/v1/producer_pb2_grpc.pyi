@@ -42,6 +42,8 @@ class ProducerServiceStub:
     """
     GetCursor: _grpc.UnaryUnaryMultiCallable[_producer_pb2.GetCursorRequest, _producer_pb2.GetCursorResponse]
     """Where a source stands."""
+    ConnectAccount: _grpc.UnaryUnaryMultiCallable[_producer_pb2.ConnectAccountRequest, _producer_pb2.ConnectAccountResponse]
+    """Keeps the tokens with which a source may be asked for an account's plays."""
 
 @_typing.type_check_only
 class ProducerServiceAsyncStub(ProducerServiceStub):
@@ -57,6 +59,8 @@ class ProducerServiceAsyncStub(ProducerServiceStub):
     """
     GetCursor: _aio.UnaryUnaryMultiCallable[_producer_pb2.GetCursorRequest, _producer_pb2.GetCursorResponse]  # type: ignore[assignment]
     """Where a source stands."""
+    ConnectAccount: _aio.UnaryUnaryMultiCallable[_producer_pb2.ConnectAccountRequest, _producer_pb2.ConnectAccountResponse]  # type: ignore[assignment]
+    """Keeps the tokens with which a source may be asked for an account's plays."""
 
 class ProducerServiceServicer(metaclass=_abc_1.ABCMeta):
     """The producer's own door and its records on `cursors` and `vault`.
@@ -81,5 +85,13 @@ class ProducerServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_producer_pb2.GetCursorResponse, _abc.Awaitable[_producer_pb2.GetCursorResponse]]:
         """Where a source stands."""
+
+    @_abc_1.abstractmethod
+    def ConnectAccount(
+        self,
+        request: _producer_pb2.ConnectAccountRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_producer_pb2.ConnectAccountResponse, _abc.Awaitable[_producer_pb2.ConnectAccountResponse]]:
+        """Keeps the tokens with which a source may be asked for an account's plays."""
 
 def add_ProducerServiceServicer_to_server(servicer: ProducerServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
