@@ -40,6 +40,7 @@ class Child:
         self._command = [sys.executable, "-m", module, *arguments]
         self._process: subprocess.Popen[bytes] | None = None
         self._guard: ParentGuard | None = None
+        self._asked = False
 
     def start(self) -> None:
         """Start it."""
@@ -91,8 +92,9 @@ class Child:
         self._ended()
 
     def ask_to_end(self) -> None:
-        """Send SIGTERM, and return at once."""
-        if self._process is not None and self._process.poll() is None:
+        """Send SIGTERM, once (services take a second one for impatience), and return."""
+        if self._process is not None and self._process.poll() is None and not self._asked:
+            self._asked = True
             self._process.terminate()
 
     def stop(self, timeout: float) -> bool:
@@ -125,7 +127,7 @@ class Child:
         return "\n".join(lines[-_LAST_LINES:]) or "(it wrote nothing)"
 
     def _ended(self) -> None:
-        self._process = None
+        self._process, self._asked = None, False
         if self._guard is not None:
             self._guard.release()
             self._guard = None
