@@ -8,7 +8,7 @@ import sys
 import time
 
 from benchmarks.machine import describe_machine, load
-from benchmarks.results import target_table, write_page
+from benchmarks.results import folder_of, target_table, write_page
 
 SUITE = {
     "sketches": "sketches beside datasketches, pyprobables and brute force",
@@ -57,7 +57,7 @@ def main() -> int:
             print(f"\n{target_table(told)}")
         short |= any(not each.met for each in result.targets)
         print(f"({seconds:.0f} s)", flush=True)
-    print(f"\nwritten: {write_page()}")
+    print(f"\nwritten: {write_page(folder_of(asked.size))}")
     return int(short and asked.strict)
 
 

@@ -9,14 +9,14 @@ import time
 from pathlib import Path
 from typing import Self
 
+from benchmarks.processes import Weight, weigh_session
 from sottovoce.data_sets.creation import create_data_sets
 from sottovoce.data_sets.data_set import PROFILES, DataSet
+from sottovoce.data_sets.registry import Registry
 from sottovoce.data_sets.terms import Terms
 from sottovoce.data_sets.topic_settings import create_topics, topic_specs
 from sottovoce.kafka import KafkaSettings, Topics
 from sottovoce.local.broker import LocalBroker
-
-from benchmarks.processes import Weight, weigh_session
 
 LISTENS_PER_SLICE = 100_000
 """C of the benchmarks: high, so that few listeners can make many listens. It costs nothing more."""
@@ -68,6 +68,13 @@ class Ground:
     def data_sets(self) -> list[DataSet]:
         """Both data sets."""
         return [self.live, self.history]
+
+    def epoch(self, data_set: str) -> bytes:
+        """Return the epoch of a data set's making."""
+        registry = Registry(self.settings)
+        found: bytes = registry.data_set(data_set).epoch
+        registry.close()
+        return found
 
     def forget_cells(self) -> None:
         """Make the consumer's topics anew: its next start counts the log from the beginning."""

@@ -8,10 +8,9 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
+from benchmarks.ground import LISTENS_PER_SLICE, Ground
 from sottovoce.kafka import TransactionalWriter
 from sottovoce.wire import listens as wire
-
-from benchmarks.ground import LISTENS_PER_SLICE, Ground
 
 TRACKS = 30_000
 LISTENERS = 200_000

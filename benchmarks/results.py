@@ -8,7 +8,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from sottovoce.local.jars import default_folder
+
 RESULTS = Path(__file__).parent / "results"
+
 type Cell = str | int | float
 
 
@@ -72,13 +75,14 @@ class Result:
     notes: list[str] = field(default_factory=list)
 
     def save(self, *, size: str, seconds: float, machine: dict[str, str], load: float) -> Path:
-        """Write `results/NAME.json`."""
-        RESULTS.mkdir(exist_ok=True)
+        """Write `NAME.json`: to `results/`, or for a size that only tries things, to `.local`."""
+        folder = folder_of(size)
+        folder.mkdir(parents=True, exist_ok=True)
         told = asdict(self)
         told["targets"] = [asdict(each) | {"met": each.met} for each in self.targets]
         told |= {"size": size, "seconds": round(seconds, 1), "load_before": round(load, 2)}
         told["machine"] = machine
-        path = RESULTS / f"{self.benchmark}.json"
+        path = folder / f"{self.benchmark}.json"
         path.write_text(json.dumps(_rounded(told), indent=1) + "\n")
         return path
 
@@ -107,14 +111,19 @@ def target_table(targets: Sequence[dict[str, Any]]) -> str:
     return "\n".join([*head, *map(_row, rows)])
 
 
-def load_results() -> list[dict[str, Any]]:
+def folder_of(size: str) -> Path:
+    """Return where results of a size go."""
+    return default_folder() / "benchmarks-tried" if size == "tiny" else RESULTS
+
+
+def load_results(folder: Path = RESULTS) -> list[dict[str, Any]]:
     """Return every result that was saved."""
-    return [json.loads(path.read_text()) for path in sorted(RESULTS.glob("*.json"))]
+    return [json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))]
 
 
-def write_page() -> Path:
-    """Write `results/README.md` from the JSON files."""
-    results = load_results()
+def write_page(folder: Path = RESULTS) -> Path:
+    """Write a folder's `README.md` from its JSON files."""
+    results = load_results(folder)
     targets = [each for result in results for each in result["targets"]]
     parts = ["# Results", "Written by `make bench` from the JSON files beside it."]
     if results:
@@ -129,7 +138,7 @@ def write_page() -> Path:
             f"Size {result['size']}; {result['seconds']:.0f} s; the machine's load before was "
             f"{result['load_before']}."
         )
-    path = RESULTS / "README.md"
+    path = folder / "README.md"
     path.write_text("\n\n".join(parts) + "\n")
     return path
 

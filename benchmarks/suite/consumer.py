@@ -7,16 +7,15 @@ import statistics
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from sottovoce.kafka import LogReader
-from sottovoce.kafka.offsets import last_stable_offsets
-from sottovoce.wire.keys import CellKey, CellKeyKind
-from sottovoce.wire.v1 import cell_pb2
-
 from benchmarks.connector import fetch_connector
 from benchmarks.ground import Ground
 from benchmarks.made_up_log import LISTENERS, TRACKS, fill
 from benchmarks.processes import Child, ChildFailedError, Weight
 from benchmarks.results import Result, Table, Target
+from sottovoce.kafka import LogReader
+from sottovoce.kafka.offsets import last_stable_offsets
+from sottovoce.wire.keys import CellKey, CellKeyKind
+from sottovoce.wire.v1 import cell_pb2
 
 QUESTION = (
     "How fast are listens read, decoded, admitted, counted and committed, beside Spark's own Kafka "

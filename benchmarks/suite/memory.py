@@ -1,0 +1,68 @@
+"""The query service's memory with a week of cells."""
+
+from __future__ import annotations
+
+import time
+
+from benchmarks.ground import Ground
+from benchmarks.made_up_cells import make_cells
+from benchmarks.results import Result, Table, Target
+from benchmarks.services import QueryChild
+
+QUESTION = "How much memory does the query service take for a week of cells, and how soon?"
+_DAY_MS = 86_400_000
+_LISTENS_A_SECOND = 200
+_SIZES = {"tiny": (6,), "full": (0, 24, 72, 168)}
+_PATIENCE = 120.0
+
+
+def measure(size: str) -> Result:
+    """Start the service over ever more slices, and weigh it once all are merged."""
+    rows: list[list[str | float]] = []
+    figures = []
+    for slices in _SIZES["tiny" if size == "tiny" else "full"]:
+        constants = {"log_retention_ms": 9 * _DAY_MS, "cell_retention_ms": 8 * _DAY_MS}
+        with Ground(**constants) as ground:
+            live = ground.live
+            per_cell = _LISTENS_A_SECOND * live.slice_ms // 1000 // live.shards
+            stored = make_cells(ground, slices, per_cell, variants=16)
+            with QueryChild(ground) as query:
+                settled = _wait_until_merged(query, slices)
+                memory = query.weigh().memory_bytes
+            cells = slices * live.shards
+            mega = memory / 1e6
+            rows.append([slices, cells, stored / max(1, cells) / 1000, mega,
+                         query.started_seconds, settled])  # fmt: skip
+            figures.append({"slices": slices, "memory_mb": mega, "ready": query.started_seconds})
+            print(f"  {slices} slices: {mega:,.0f} MB", flush=True)
+    return Result(
+        "memory",
+        QUESTION,
+        tables=[
+            Table(
+                f"{_LISTENS_A_SECOND} listens a second over 30,000 tracks in 16 shards",
+                ["slices", "cells", "kB a cell in the log", "memory, MB", "ready after, s",
+                 "all merged after, s"],
+                rows,
+            )
+        ],
+        targets=[
+            Target(f"query service, {slices // 24} days of cells", figures[-1]["memory_mb"], 500, "at most", "MB")
+        ],
+        figures={"points": figures},
+        notes=[
+            "Cells are made up through the codec; 16 contents stand in for all, decoded for each "
+            "cell anew. Memory is the proportional set size. Releases join with the privacy gate.",
+        ],
+    )  # fmt: skip
+
+
+def _wait_until_merged(query: QueryChild, slices: int) -> float:
+    until = time.monotonic() + _PATIENCE
+    while query.metric("sottovoce_query_merged_slices") < slices:
+        query.check()
+        if time.monotonic() > until:
+            raise TimeoutError("the slices were not merged")
+        time.sleep(0.2)
+    time.sleep(1.0)
+    return time.time() - query.started - 1.0
