@@ -69,9 +69,7 @@ class Crowd:
     outside the catalogue.
     """
 
-    def __init__(
-        self, data_set=LIVE, start_ms=START, slices=3, listens=900, listeners=70, seed=1
-    ):
+    def __init__(self, data_set=LIVE, start_ms=START, slices=3, listens=900, listeners=70, seed=1):
         self.data_set = data_set
         self.catalogue = make_catalogue()
         self.terms = TermsTimeline(
@@ -144,9 +142,7 @@ class Crowd:
 
     def shards(self) -> np.ndarray:
         packed = wire.pack_keys(self.listens["listener_high"], self.listens["listener_low"])
-        return np.array(
-            [wire.shard_of(each.tobytes(), self.data_set.shards) for each in packed]
-        )
+        return np.array([wire.shard_of(each.tobytes(), self.data_set.shards) for each in packed])
 
     def records(
         self, through_ms=None, *, deltas=3, from_part=0, base=False
@@ -162,12 +158,13 @@ class Crowd:
                     for key, value in self._cells(part, offset, base):
                         yield shard, key, value
                 offset += len(part)
-            yield shard, *self.progress(shard, through_ms or self.end_ms, offset)
+            yield (
+                shard,
+                *self.progress(shard, self.end_ms if through_ms is None else through_ms, offset),
+            )
 
     def _cells(self, listens, offset, base):
-        slices = listens["end_time_ms"] - listens["end_time_ms"] % np.uint64(
-            self.data_set.slice_ms
-        )
+        slices = listens["end_time_ms"] - listens["end_time_ms"] % np.uint64(self.data_set.slice_ms)
         for start_ms in np.unique(slices).tolist():
             content = CellContent()
             content.update(

@@ -69,9 +69,7 @@ def test_distinct_listeners_lie_in_their_interval(sources, rows, first, stop):
 
 def ranking(request, sources):
     response = list_top(request, sources)
-    assert [each.rank for each in response.entries] == [
-        *range(1, len(response.entries) + 1)
-    ]
+    assert [each.rank for each in response.entries] == [*range(1, len(response.entries) + 1)]
     return [(each.track.id or each.artist, int(each.count.value)) for each in response.entries]
 
 
@@ -120,7 +118,9 @@ def test_distributions_add_up(sources, rows, first, stop):
         truth = Counter(name(row) for row in rows(first, stop))
         assert {each.name: int(each.plays.value) for each in response.shares} == truth
         assert response.total.value == truth.total()
-        assert sum(each.share.value for each in response.shares) == pytest.approx(float(bool(truth)))
+        assert sum(each.share.value for each in response.shares) == pytest.approx(
+            float(bool(truth))
+        )
 
 
 @pytest.mark.parametrize(("first", "stop"), RANGES[:4])
@@ -137,9 +137,7 @@ def test_correlation_is_pearsons_over_plays(sources, rows, first, stop):
 
 
 def test_correlation_of_nothing_is_nan(sources):
-    request = query_pb2.GetCorrelationRequest(
-        data_set="live", range=live_range(-300_000, -60_000)
-    )
+    request = query_pb2.GetCorrelationRequest(data_set="live", range=live_range(-300_000, -60_000))
     response = get_correlation(request, sources)
     assert response.plays.value == 0
     assert all(math.isnan(each.value) for each in response.correlations)
