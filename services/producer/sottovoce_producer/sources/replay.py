@@ -89,7 +89,7 @@ class Rings:
         Args:
             since_ms: when everybody began, on the common clock, where 0 is a Monday.
             from_ms: not before `since_ms`.
-            until_ms: after `from_ms` by less than a week.
+            until_ms: after `from_ms` by a week at most.
         """
         around = self._around[self._person]
         until = np.minimum(until_ms, since_ms + around)
@@ -209,12 +209,14 @@ class LogIntoLive:
         size = 0
         while until < end and size < self._batch_plays:
             windows.append(self._rings.window(at["since"], until, until + span))
-            size += len(windows[-1].play)
             until += span
-        if size > 2 * self._batch_plays:
-            span = max(span // 2, 1)
-        elif len(windows) > 1:
-            span = min(span * 2, DAY_MS)
+            found = len(windows[-1].play)
+            size += found
+            # Years may be empty, and a second may be full.
+            if 4 * found < self._batch_plays:
+                span = min(2 * span, WEEK_MS)
+            elif found > 2 * self._batch_plays:
+                span = max(span // 2, 1)
         whole = Window(
             *(
                 np.concatenate([getattr(each, name) for each in windows])
