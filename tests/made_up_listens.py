@@ -104,6 +104,11 @@ class LogWithoutKafka:
         self.dead: list[bytes] = []
         self.book = self.restart()
 
+    @property
+    def end(self) -> int:
+        """The offset after the last."""
+        return (self.messages[-1].offset() or 0) + 1 if self.messages else 0
+
     def restart(self) -> ShardBook:
         """Recover from what was written."""
         self.book = ShardBook(self.view(), 0, self.deltas_per_base)
@@ -115,7 +120,7 @@ class LogWithoutKafka:
 
     def run(self, cuts: Iterable[int] = (), *, chunk: int = 1_000, tasks: int = 1) -> ShardView:
         """Consume in batches that end at `cuts`, each in so many tasks, and return the view."""
-        ends = sorted({*(cut for cut in cuts if cut > self.book.next_offset), len(self.messages)})
+        ends = sorted({*(cut for cut in cuts if cut > self.book.next_offset), self.end})
         for end in ends:
             self.batch(end, chunk=chunk, tasks=tasks)
         return self.view()
@@ -136,8 +141,9 @@ class LogWithoutKafka:
         for first, last in itertools.pairwise(cuts):
             span = Range(self.data_set.name, self.shard, first, last)
             counter = RangeCounter(span, self.admission, seals or SealTimeline())
-            for at in range(first, last, chunk):
-                rows += counter.take(decode(list(self.messages[at : min(at + chunk, last)])))
+            mine = [each for each in self.messages if first <= (each.offset() or 0) < last]
+            for at in range(0, len(mine), chunk):
+                rows += counter.take(decode(mine[at : at + chunk]))
             rows += counter.finish()
         return rows
 

@@ -58,9 +58,20 @@ class RangeReader:
             ReadStalledError: nothing came for too long.
             LogError: the broker refused.
         """
-        open_ranges = {span.shard: span for span in ranges}
+        waiting = sorted(ranges, key=lambda span: span.from_offset)
+        while waiting:
+            # Two ranges of one shard can't be read at once.
+            at_once = {span.shard: span for span in reversed(waiting)}
+            waiting = [span for span in waiting if at_once[span.shard] is not span]
+            yield from self._read_at_once(at_once)
+
+    def _read_at_once(self, open_ranges: dict[int, Range]) -> Iterator[tuple[Range, list[Message]]]:
+        alone = len(open_ranges) == 1
         self._consumer.assign(
-            [TopicPartition(self._topic, span.shard, span.from_offset) for span in ranges]
+            [
+                TopicPartition(self._topic, span.shard, span.from_offset)
+                for span in open_ranges.values()
+            ]
         )
         last = time.monotonic()
         while open_ranges:
@@ -70,7 +81,7 @@ class RangeReader:
                     raise ReadStalledError(self._stalled(open_ranges))
                 continue
             last = time.monotonic()
-            yield from self._sort_out(messages, open_ranges, alone=len(ranges) == 1)
+            yield from self._sort_out(messages, open_ranges, alone=alone)
         self._consumer.unassign()
 
     def close(self) -> None:

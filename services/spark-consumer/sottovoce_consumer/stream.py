@@ -25,6 +25,9 @@ from sottovoce_consumer.rows import Row, from_arrow
 from sottovoce_consumer.settings import ConsumerSettings
 from sottovoce_consumer.source import ListensSource
 
+_JVM_OPTIONS = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1"
+"""The JVM plans and passes bytes on: starting soon matters more than its best code."""
+
 _TOLD = {each.__name__: each for each in (LostRecordsError, ReadStalledError, LogError)}
 """Errors that are raised in Spark's other processes, and come back as text."""
 
@@ -39,7 +42,7 @@ def start_session(settings: ConsumerSettings) -> SparkSession:
         "spark.ui.showConsoleProgress": "false",
         "spark.driver.memory": settings.driver_memory,
         "spark.driver.maxResultSize": "0",
-        "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={log} -XX:+UseSerialGC -XX:TieredStopAtLevel=1",
+        "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={log} {_JVM_OPTIONS}",
         "spark.sql.shuffle.partitions": "1",
         "spark.sql.execution.arrow.pyspark.enabled": "true",
         "spark.sql.streaming.metricsEnabled": "false",
