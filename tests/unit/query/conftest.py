@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from google.protobuf import duration_pb2
 from tests.unit.query.crowd import HISTORY, LIVE, START, Crowd
+from tests.unit.query.serving import Serving
 
 from sottovoce.wire.v1 import query_pb2
 from sottovoce_query.gate import OpenGate
@@ -73,3 +74,10 @@ def seconds(length):
 
 def all_plays():
     return query_pb2.SeriesRef(all=query_pb2.AllPlays())
+
+
+@pytest.fixture
+def serving():
+    running = Serving()
+    yield running
+    running.stop()

@@ -1,0 +1,56 @@
+"""A query service over gRPC, in this process, on made-up cells."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+
+import grpc
+from prometheus_client import CollectorRegistry
+
+from sottovoce_query.answers import Answers
+from sottovoce_query.metrics import CallMetrics
+from sottovoce_query.service import QueryService
+
+
+class Serving:
+    """Serves from its own event loop in a thread."""
+
+    def __init__(self, *, max_waiting=16, cache_bytes=1 << 20):
+        self.registry = CollectorRegistry()
+        self.answers = Answers(cache_bytes)
+        self._max_waiting = max_waiting
+        self._started = threading.Event()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), daemon=True)
+        self._thread.start()
+        assert self._started.wait(10)
+
+    async def _run(self):
+        self._loop = asyncio.get_running_loop()
+        self._stop = asyncio.Event()
+        self.service = QueryService(
+            CallMetrics(self.registry), self.answers, workers=2, max_waiting=self._max_waiting
+        )
+        server = grpc.aio.server()
+        server.add_generic_rpc_handlers((self.service.handler(),))
+        self.address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
+        await server.start()
+        self._started.set()
+        await self._stop.wait()
+        self.service.end()
+        await server.stop(2)
+        self.service.close()
+
+    def open(self, sources):
+        self.service.open(sources)
+
+    def call(self, function):
+        self._loop.call_soon_threadsafe(function)
+
+    def calls(self, method, code="OK"):
+        labels = {"method": method, "code": code}
+        return self.registry.get_sample_value("sottovoce_query_calls_total", labels) or 0
+
+    def stop(self):
+        self.call(self._stop.set)
+        self._thread.join(10)
