@@ -8,7 +8,8 @@ What ends when:
 
 - own rhythm: a play ends at its own weekday and time, the log's moved by whole weeks;
 - at a rate, or as fast as possible: plays come in the same order, and each ends when it is sent,
-  because `live` takes nothing that is older than its lateness.
+  because `live` takes nothing that is older than its lateness. One listener's plays end a
+  millisecond apart at least, so no two of them are one; few listeners go no faster than that.
 """
 
 from __future__ import annotations
@@ -151,6 +152,7 @@ class LogIntoLive:
         self._wait = wait
         self._rings = Rings(plays, replicas)
         self._people = len(plays.accounts)
+        self._last_ms = np.zeros(replicas * self._people, np.int64)
         self._accounts = [replica_account(a, r) for r in range(replicas) for a in plays.accounts]
 
     def batches(self, cursor: bytes | None) -> Iterator[Batch]:
@@ -186,20 +188,43 @@ class LogIntoLive:
             window, following = self._gather(at)
             size = len(window.play)
             while at["done"] < size:
-                done = min(size, at["done"] + most)
-                chosen = slice(at["done"], done)
+                chosen = slice(at["done"], at["done"] + most)
                 part = Window(window.play[chosen], window.replica[chosen], window.at_ms[chosen])
-                at = {**at, "done": done}
-                count = len(part.play)
-                due_ms = before_ms + (count / rate * 1000 if rate else 0)
+                due_ms = before_ms + (len(part.play) / rate * 1000 if rate else 0)
                 if self._wait(max(0.0, (due_ms - self._clock_ms()) / 1000)):
                     return
                 now_ms = self._clock_ms()
-                span = max(0, now_ms - before_ms)
-                times = now_ms - span + np.arange(1, count + 1) * span // count
-                before_ms = now_ms if not rate else max(int(due_ms), now_ms - SECOND_MS)
-                yield self._batch(part, times, following if done == size else at)
+                part, times = self._spread(part, before_ms, now_ms)
+                if self._wait(max(0.0, (int(times.max()) - self._clock_ms()) / 1000)):
+                    return
+                before_ms = self._clock_ms() if not rate else max(int(due_ms), now_ms - SECOND_MS)
+                at = {**at, "done": at["done"] + len(part.play)}
+                yield self._batch(part, times, following if at["done"] == size else at)
             at = following
+
+    def _spread(self, window: Window, since_ms: int, until_ms: int) -> tuple[Window, Longs]:
+        """Spread plays evenly over a time, a millisecond apart for each listener.
+
+        Returns:
+            The plays that fit within a second of its end, at least one, and when each ends.
+        """
+        count = len(window.play)
+        times = until_ms + (np.arange(1, count + 1) - count) * max(0, until_ms - since_ms) // count
+        listener = window.replica * self._people + self._plays.account[window.play]
+        order = np.argsort(listener, kind="stable")
+        whose, first, size = np.unique(listener[order], return_index=True, return_counts=True)
+        step = np.arange(count) - np.repeat(first, size)
+        # A time less one's step never falls within a listener: so the times rise by 1 at least.
+        level = np.maximum(times[order], np.repeat(self._last_ms[whose] + 1, size)) - step
+        for begin, length in zip(first, size, strict=True):
+            some = slice(begin, begin + length)
+            level[some] = np.maximum.accumulate(level[some])
+        times[order] = level + step
+        beyond = times > until_ms + SECOND_MS
+        fits = max(1, int(beyond.argmax())) if beyond.any() else count
+        times = times[:fits]
+        np.maximum.at(self._last_ms, listener[:fits], times)
+        return Window(window.play[:fits], window.replica[:fits], window.at_ms[:fits]), times
 
     def _gather(self, at: dict[str, int]) -> tuple[Window, dict[str, int]]:
         """Return about a batch of plays and where the next ones begin; `at` alone decides."""
