@@ -206,7 +206,7 @@ def test_a_correlation_is_a_matrix():
     for value in (1, 0.5, 0.5, math.nan):
         message.correlations.add(value=value, lower=value, upper=value)
     answer = Client(transport=FakeTransport(GetCorrelation=message)).correlation("live", RANGE)
-    assert [[each.value for each in row] for row in answer.matrix][0] == [1, 0.5]
+    assert [each.value for each in answer.matrix[0]] == [1, 0.5]
     assert math.isnan(answer.matrix[1][1].value)
 
 

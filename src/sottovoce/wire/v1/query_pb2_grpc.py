@@ -27,7 +27,7 @@ if _version_not_supported:
 
 class QueryServiceStub:
     """Answers about the crowd. Ranges are half-open. A range must lie on the grain of its question
-    (panes for counts, slices for distinct listeners, tracks and artists) and be complete in every
+    (panes; slices for distinct listeners, rankings by listeners and samples) and be complete in every
     shard; GetStatus tells both. Errors carry ErrorInfo, and BadRequest or RetryInfo where they help.
     """
 
@@ -106,7 +106,7 @@ class QueryServiceStub:
 
 class QueryServiceServicer:
     """Answers about the crowd. Ranges are half-open. A range must lie on the grain of its question
-    (panes for counts, slices for distinct listeners, tracks and artists) and be complete in every
+    (panes; slices for distinct listeners, rankings by listeners and samples) and be complete in every
     shard; GetStatus tells both. Errors carry ErrorInfo, and BadRequest or RetryInfo where they help.
     """
 
@@ -279,7 +279,7 @@ def add_QueryServiceServicer_to_server(servicer, server):
  # This class is part of an EXPERIMENTAL API.
 class QueryService:
     """Answers about the crowd. Ranges are half-open. A range must lie on the grain of its question
-    (panes for counts, slices for distinct listeners, tracks and artists) and be complete in every
+    (panes; slices for distinct listeners, rankings by listeners and samples) and be complete in every
     shard; GetStatus tells both. Errors carry ErrorInfo, and BadRequest or RetryInfo where they help.
     """
 

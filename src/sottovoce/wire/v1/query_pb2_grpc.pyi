@@ -28,7 +28,7 @@ GRPC_VERSION: str
 
 class QueryServiceStub:
     """Answers about the crowd. Ranges are half-open. A range must lie on the grain of its question
-    (panes for counts, slices for distinct listeners, tracks and artists) and be complete in every
+    (panes; slices for distinct listeners, rankings by listeners and samples) and be complete in every
     shard; GetStatus tells both. Errors carry ErrorInfo, and BadRequest or RetryInfo where they help.
     """
 
@@ -66,7 +66,7 @@ class QueryServiceStub:
 @_typing.type_check_only
 class QueryServiceAsyncStub(QueryServiceStub):
     """Answers about the crowd. Ranges are half-open. A range must lie on the grain of its question
-    (panes for counts, slices for distinct listeners, tracks and artists) and be complete in every
+    (panes; slices for distinct listeners, rankings by listeners and samples) and be complete in every
     shard; GetStatus tells both. Errors carry ErrorInfo, and BadRequest or RetryInfo where they help.
     """
 
@@ -100,7 +100,7 @@ class QueryServiceAsyncStub(QueryServiceStub):
 
 class QueryServiceServicer(metaclass=_abc_1.ABCMeta):
     """Answers about the crowd. Ranges are half-open. A range must lie on the grain of its question
-    (panes for counts, slices for distinct listeners, tracks and artists) and be complete in every
+    (panes; slices for distinct listeners, rankings by listeners and samples) and be complete in every
     shard; GetStatus tells both. Errors carry ErrorInfo, and BadRequest or RetryInfo where they help.
     """
 
