@@ -168,13 +168,7 @@ def test_killed_before_any_record_of_a_fold_it_loses_nothing(
     program = consumer_without_spark.__file__
     for breath in breaths:
         done = subprocess.run(
-            [
-                sys.executable,
-                consumer_without_spark.__file__,
-                broker.bootstrap,
-                topic_prefix,
-                str(breath),
-            ],
+            [sys.executable, program, broker.bootstrap, topic_prefix, str(breath)],
             capture_output=True,
             text=True,
             check=False,

@@ -17,7 +17,7 @@ from sottovoce.cells import (
     content_of,
     delta_records,
 )
-from sottovoce.cells.index import BLOCK_MS, index_records, unpack_hashes
+from sottovoce.cells.index import BLOCK_MS, distinct, index_records, unpack_hashes
 from sottovoce.data_sets.data_set import DataSet
 from sottovoce.wire.keys import CellKey, CellKeyKind
 from sottovoce.wire.v1 import cell_pb2
@@ -257,7 +257,7 @@ class ShardBook:
         records = index_records(
             kind,
             block,
-            np.unique(np.concatenate(hashes)),
+            distinct(np.concatenate(hashes)),
             from_offset=since,
             through_offset=progress.next_offset,
             offsets=(min(first for first, _ in offsets), max(last for _, last in offsets)),

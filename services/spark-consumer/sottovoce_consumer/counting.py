@@ -11,7 +11,7 @@ import numpy.typing as npt
 from confluent_kafka import Message
 
 from sottovoce.cells import CellContent
-from sottovoce.cells.index import BLOCK_MS, pack_hashes
+from sottovoce.cells.index import BLOCK_MS, distinct, pack_hashes
 from sottovoce.sketches import hash_keys
 from sottovoce.wire.listens import Listens
 from sottovoce.wire.v1 import cell_pb2
@@ -106,7 +106,7 @@ class RangeCounter:
                 parts=1,
                 first_offset=found.first,
                 last_offset=found.last,
-                hashes=pack_hashes(np.unique(np.concatenate(found.hashes))),
+                hashes=pack_hashes(distinct(np.concatenate(found.hashes))),
             )
             yield self._row(RowKind.INDEX, part.SerializeToString())
         progress = cell_pb2.ShardProgress(
@@ -203,12 +203,12 @@ class RangeCounter:
         data_set = self._admission.data_set
         slices = listens["end_time_ms"].astype(np.int64) // data_set.slice_ms
         if (slices == slices[0]).all():
-            groups = [np.arange(len(slices))]
+            groups: list[slice | npt.NDArray[np.intp]] = [slice(None)]
         else:
             order = np.argsort(slices, kind="stable")
-            groups = np.split(order, np.flatnonzero(np.diff(slices[order])) + 1)
+            groups = list(np.split(order, np.flatnonzero(np.diff(slices[order])) + 1))
         for places in groups:
-            slice_ms = int(slices[places[0]]) * data_set.slice_ms
+            slice_ms = int(slices[places][0]) * data_set.slice_ms
             content = CellContent()
             content.update(
                 listens[places],
@@ -225,7 +225,7 @@ class RangeCounter:
                     cell_pb2.SketchBytes(sketch=name, data=sketch.to_bytes())
                     for name, sketch in content.sketches()
                 ],
-                blocks=np.unique(blocks[places]).tolist(),
+                blocks=distinct(blocks[places]).tolist(),
                 epoch=data_set.epoch,
             )
             yield self._row(RowKind.CELL, part.SerializeToString())

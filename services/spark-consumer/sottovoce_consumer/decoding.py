@@ -126,14 +126,26 @@ def _decode_one(message: Message, into: Decoded) -> Listens | None:
 
 
 def _keys_fit(messages: Sequence[Message], listens: Listens) -> npt.NDArray[np.bool_]:
+    """Return whether each key is that of its listen: all at once, one by one where that fails."""
+    try:
+        plain = b"".join(map(Message.key, messages))
+    except TypeError:
+        plain = b""  # one has no key at all
+    if len(plain) == LISTEN_KEY_BYTES * len(messages):
+        fit = _same(plain, listens)
+        if fit.all():
+            return fit
     keys: list[bytes] = [message.key() or b"" for message in messages]
     right = np.fromiter(map(len, keys), np.int64, len(keys)) == LISTEN_KEY_BYTES
-    if not right.all():
-        empty = bytes(LISTEN_KEY_BYTES)
-        keys = [key if len(key) == LISTEN_KEY_BYTES else empty for key in keys]
-    columns = np.frombuffer(b"".join(keys), ">u8").reshape(-1, 4)
-    fit: npt.NDArray[np.bool_] = right
-    names = ("listener_high", "listener_low", "event_high", "event_low")
-    for column, name in enumerate(names):
-        fit &= columns[:, column] == listens[name]
-    return fit
+    empty = bytes(LISTEN_KEY_BYTES)
+    keys = [key if len(key) == LISTEN_KEY_BYTES else empty for key in keys]
+    fits: npt.NDArray[np.bool_] = right & _same(b"".join(keys), listens)
+    return fits
+
+
+def _same(keys: bytes, listens: Listens) -> npt.NDArray[np.bool_]:
+    columns = np.frombuffer(keys, ">u8").reshape(-1, 4)
+    same = np.ones(len(listens), np.bool_)
+    for column, name in enumerate(("listener_high", "listener_low", "event_high", "event_low")):
+        same &= columns[:, column] == listens[name]
+    return same

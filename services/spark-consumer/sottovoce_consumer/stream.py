@@ -18,7 +18,7 @@ from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 
 from sottovoce.errors import SottovoceError
-from sottovoce.kafka.errors import LogError, LostRecordsError
+from sottovoce.kafka.errors import FatalWriteError, LogError, LostRecordsError
 from sottovoce_consumer.errors import ReadStalledError, StreamFailedError
 from sottovoce_consumer.ranges import ShardRef
 from sottovoce_consumer.rows import Row, from_arrow
@@ -115,10 +115,14 @@ class ListensStream:
             return
         if self._failure is not None:
             raise self._failure
-        raise _failure_of(self._query.exception())
+        raise failure_of(self._query.exception())
 
     def stop(self, patience: float = 30.0) -> None:
-        """Stop between two batches: the one that runs is finished and committed first."""
+        """Stop between two batches: the one that runs is finished and committed first.
+
+        Raises:
+            FatalWriteError: that commit's outcome is unknown.
+        """
         self._stopping = True
         with self.between_batches:
             pass
@@ -130,6 +134,8 @@ class ListensStream:
                 break
             time.sleep(0.02)
         shutil.rmtree(self._folder, ignore_errors=True)
+        if isinstance(self._failure, FatalWriteError):
+            raise self._failure
 
     def _batch(self, batch: DataFrame, _: int) -> None:
         with self.between_batches:
@@ -142,11 +148,11 @@ class ListensStream:
                 self._failure = error
                 raise
             except PySparkException as error:
-                self._failure = _failure_of(error)
+                self._failure = failure_of(error)
                 raise
 
 
-def _failure_of(error: Exception | None) -> SottovoceError:
+def failure_of(error: Exception | None) -> SottovoceError:
     """Return the error that a task or the planner raised, if it was one of ours."""
     text = str(error)
     for name, kind in _TOLD.items():

@@ -100,7 +100,7 @@ class BlockIndex:
             for part in self._parts_that_count()
             if part.HasField("hashes")
         ]
-        return np.unique(np.concatenate(found)) if found else np.empty(0, np.uint64)
+        return distinct(np.concatenate(found)) if found else np.empty(0, np.uint64)
 
     def may_hold(self, pseudonym: bytes) -> bool:
         """Return whether a listener (16 big-endian bytes) may have a record in the block."""
@@ -146,9 +146,17 @@ class BlockIndex:
         return parts
 
 
+def distinct[T: np.integer](values: npt.NDArray[T]) -> npt.NDArray[T]:
+    """Return the distinct values, sorted; faster than `np.unique`, which hashes integers."""
+    if not len(values) or values.min() == values.max():
+        return values[:1]
+    ordered = np.sort(values)
+    return ordered[np.concatenate(([True], ordered[1:] != ordered[:-1]))]
+
+
 def pack_hashes(hashes: Hashes) -> bytes:
-    """Return hashes as bytes: sorted, little-endian, compressed."""
-    plain = np.sort(hashes).astype("<u8").tobytes()
+    """Return sorted hashes as bytes, little-endian, compressed."""
+    plain = hashes.astype("<u8").tobytes()
     return zstandard.ZstdCompressor(level=3).compress(plain)
 
 
@@ -181,7 +189,7 @@ def index_records(
     Args:
         kind: INDEX_BASE or INDEX_DELTA.
         block: its number.
-        hashes: distinct hashes of listeners.
+        hashes: distinct hashes of listeners, sorted.
         from_offset: first offset that a delta covers; 0 for a base.
         through_offset: the offset after the last that it covers.
         offsets: first and last offset of a listen in the block.
@@ -195,10 +203,7 @@ def index_records(
         bodies = [data[at : at + max_bytes] for at in range(0, len(data), max_bytes)]
     else:
         step = max(1, max_bytes // 8 - 32)
-        ordered = np.sort(hashes)
-        bodies = [
-            pack_hashes(ordered[at : at + step]) for at in range(0, max(1, len(ordered)), step)
-        ]
+        bodies = [pack_hashes(hashes[at : at + step]) for at in range(0, max(1, len(hashes)), step)]
     records: list[KeyedValue] = []
     for number, body in enumerate(bodies):
         part = cell_pb2.LogIndexPart(
