@@ -31,18 +31,18 @@ class Range:
 def limit_ends(
     starts: Mapping[ShardRef, int], ends: Mapping[ShardRef, int], limit: int
 ) -> dict[ShardRef, int]:
-    """Return ends so that the ranges span about `limit` offsets at most, in proportion to the lag.
+    """Return ends so that the ranges span `limit` offsets at most, or one for each that has any.
 
-    Every shard that has anything gets at least one offset.
+    Whoever has little gets all of it and the others share the rest evenly: so `live` never waits
+    behind a large import of `history`.
     """
     lags = {ref: max(0, end - starts[ref]) for ref, end in ends.items()}
-    total = sum(lags.values())
-    if total <= limit:
-        return {ref: starts[ref] + lag for ref, lag in lags.items()}
-    return {
-        ref: starts[ref] + (min(lag, max(1, lag * limit // total)) if lag else 0)
-        for ref, lag in lags.items()
-    }
+    left, taken = limit, dict.fromkeys(lags, 0)
+    hungry = sorted((ref for ref, lag in lags.items() if lag), key=lambda ref: lags[ref])
+    for place, ref in enumerate(hungry):
+        taken[ref] = min(lags[ref], max(1, left // (len(hungry) - place)))
+        left = max(0, left - taken[ref])
+    return {ref: starts[ref] + taken[ref] for ref in lags}
 
 
 def split(span: Range, most: int) -> list[Range]:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from confluent_kafka.admin import OffsetSpec
-
 from sottovoce.cells import ShardView
 from sottovoce.data_sets.data_set import DataSet
 from sottovoce.kafka import KafkaSettings, LogReader, Topics
 from sottovoce.kafka.errors import LostRecordsError
+from sottovoce.kafka.offsets import first_offsets, last_stable_offsets
 from sottovoce_consumer.books import ShardBook
-from sottovoce_consumer.planning import check_start, log_offsets
+from sottovoce_consumer.planning import check_start
 from sottovoce_consumer.ranges import ShardRef
 
 
@@ -51,9 +50,8 @@ def open_books(
     topics = Topics(settings.kafka_topic_prefix)
     views = read_views(settings, data_sets)
     pairs = {(topics.listens(name), shard): (name, shard) for name, shard in views}
-    admin = settings.admin()
-    earliest = log_offsets(admin, list(pairs), OffsetSpec.earliest())
-    latest = log_offsets(admin, list(pairs), OffsetSpec.latest())
+    earliest = first_offsets(settings, list(pairs))
+    latest = last_stable_offsets(settings, list(pairs))
     books: dict[ShardRef, ShardBook] = {}
     lost: dict[ShardRef, int] = {}
     for pair, ref in pairs.items():

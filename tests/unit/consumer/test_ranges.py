@@ -22,6 +22,16 @@ def test_a_cap_leaves_every_shard_that_has_anything_something(lags, limit):
         assert (0 < taken[ref] <= lag) if lag else taken[ref] == 0
 
 
+def test_whoever_is_little_behind_does_not_wait_for_who_is_far_behind():
+    starts = {("live", 0): 0, ("history", 0): 0, ("history", 1): 0}
+    ends = {("live", 0): 200, ("history", 0): 10_000_000, ("history", 1): 500_000}
+    assert limit_ends(starts, ends, 100_000) == {
+        ("live", 0): 200,
+        ("history", 0): 49_900,
+        ("history", 1): 49_900,
+    }
+
+
 @given(st.integers(0, 10_000), st.integers(1, 10_000), st.integers(1, 3_000))
 def test_a_split_range_is_covered_once(start, size, most):
     pieces = split(Range("live", 3, start, start + size), most)
