@@ -9,7 +9,7 @@ import sys
 from typing import Literal
 
 from pydantic import Field, ValidationError
-from pydantic_settings import CliSettingsSource, SettingsError
+from pydantic_settings import BaseSettings, CliSettingsSource, SettingsError
 
 from sottovoce.errors import SottovoceError
 from sottovoce.kafka.connection import KafkaSettings
@@ -34,7 +34,7 @@ class ServiceSettings(KafkaSettings):
     )
 
 
-def load_settings[S: KafkaSettings](settings: type[S], program: str, arguments: list[str]) -> S:
+def load_settings[S: BaseSettings](settings: type[S], program: str, arguments: list[str]) -> S:
     """Read settings from flags and environment; `--help` prints them and exits.
 
     Args:

@@ -1,0 +1,1 @@
+"""The dashboard: Streamlit over the query service's gRPC, and nothing else."""

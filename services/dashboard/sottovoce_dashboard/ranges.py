@@ -1,0 +1,141 @@
+"""Which range of time the reader means: choices that fit a data set, put on its grain."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final, Literal
+
+from sottovoce.client import DataSetStatus, TimeRange
+from sottovoce_dashboard import wording
+
+type Grain = Literal["pane", "slice"]
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_LENGTHS: Final = tuple(
+    timedelta(seconds=seconds)
+    for seconds in (
+        10, 30, 120, 600, 1_800, 3_600, 6 * 3_600, 86_400, 7 * 86_400, 30 * 86_400, 365 * 86_400,
+    )
+)  # fmt: skip
+_FEWEST_PANES: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A range as the reader chose it.
+
+    Attributes:
+        length: of the last so much; None for everything, or for what lies between two times.
+        between: two times of the reader's own.
+    """
+
+    length: timedelta | None = None
+    between: tuple[datetime, datetime] | None = None
+
+    def __str__(self) -> str:
+        if self.between is not None:
+            return "Between two times"
+        return "Everything" if self.length is None else f"Last {wording.length(self.length)}"
+
+
+EVERYTHING: Final = Choice()
+
+
+def step(known: DataSetStatus, grain: Grain) -> timedelta:
+    """Return the length of one pane or slice."""
+    return known.pane if grain == "pane" else known.slice
+
+
+def extent(known: DataSetStatus, grain: Grain) -> TimeRange | None:
+    """Return what is held, complete and on the grain; None where that is nothing yet."""
+    if known.complete_through is None or known.first_slice is None or known.last_slice is None:
+        return None
+    end = _down(min(known.complete_through, known.last_slice + known.slice), step(known, grain))
+    return TimeRange(known.first_slice, end) if end > known.first_slice else None
+
+
+def choices(known: DataSetStatus, grain: Grain) -> list[Choice]:
+    """Return the lengths worth offering, the shortest first, then everything."""
+    there = extent(known, grain)
+    least = max(known.slice if grain == "slice" else _FEWEST_PANES * known.pane, known.pane)
+    lengths = [each for each in _LENGTHS if least <= each and not each % step(known, grain)]
+    if there is not None:
+        lengths = [each for each in lengths if each < there.length]
+    return [*(Choice(each) for each in lengths), EVERYTHING]
+
+
+def default_choice(known: DataSetStatus, grain: Grain, slices: int) -> Choice:
+    """Return the first choice of at least so many slices; everything where none is as long."""
+    offered = choices(known, grain)
+    enough = (each for each in offered if each.length and each.length >= slices * known.slice)
+    return next(enough, EVERYTHING)
+
+
+def resolve(choice: Choice, known: DataSetStatus, grain: Grain) -> TimeRange | None:
+    """Return the range that a choice amounts to now: on the grain, complete and held.
+
+    Returns None where nothing of it is.
+    """
+    there = extent(known, grain)
+    if there is None:
+        return None
+    start, end = there.start, there.end
+    if choice.between is not None:
+        first, last = sorted(choice.between)
+        size = step(known, grain)
+        start = max(start, _down(first, size))
+        end = min(end, _down(last + size - timedelta(milliseconds=1), size))
+    elif choice.length is not None:
+        start = max(start, _down(end - choice.length, step(known, grain)))
+    return TimeRange(start, end) if start < end else None
+
+
+def before(asked: TimeRange, known: DataSetStatus) -> TimeRange | None:
+    """Return the range of the same length just before; None where it is not held whole."""
+    start = asked.start - asked.length
+    if known.first_slice is None or start < known.first_slice:
+        return None
+    return TimeRange(start, asked.start)
+
+
+def whole_slices(asked: TimeRange, known: DataSetStatus) -> TimeRange:
+    """Return the slices that lie wholly in a range."""
+    start = _down(asked.start + known.slice - timedelta(milliseconds=1), known.slice)
+    return TimeRange(start, max(start, _down(asked.end, known.slice)))
+
+
+def grouped(asked: TimeRange, size: timedelta, most: int) -> list[TimeRange]:
+    """Divide a range into at most so many equal parts of whole steps, from its end backwards.
+
+    What is left over at the start is left out, so that all parts compare.
+
+    Args:
+        asked: on the grain of `size`.
+        size: of a step.
+        most: how many parts there may be.
+    """
+    steps = asked.length // size
+    part = size * -(-steps // most)
+    number = asked.length // part
+    return [TimeRange(asked.end - (k + 1) * part, asked.end - k * part) for k in range(number)][
+        ::-1
+    ]
+
+
+def windows(known: DataSetStatus) -> list[timedelta]:
+    """Return lengths of sliding windows, from one pane to 30 days or what is held."""
+    there = extent(known, "pane")
+    pane = known.pane
+    most = min(timedelta(days=30), pane if there is None else max(pane, there.length))
+    wanted: list[timedelta] = []
+    for seconds in (1, 60, 3_600, 86_400):
+        unit = timedelta(seconds=seconds)
+        wanted += [unit * number for number in (1, 2, 5, 10, 15, 20, 30, 45)]
+    wanted += [timedelta(hours=hours) for hours in (3, 6, 12, 18)]
+    fitting = {each for each in wanted if pane <= each <= most and not each % pane}
+    return sorted({pane, *fitting, most - most % pane})
+
+
+def _down(time: datetime, size: timedelta) -> datetime:
+    return time - (time - _EPOCH) % size
