@@ -1,12 +1,13 @@
 # Every target sets up what it needs: a virtual environment in .venv, from hashed requirements.
-# Settings: PYTHON (which Python makes .venv), ARGS (handed to demo, smoke and test).
+# Settings: PYTHON (which Python makes .venv), ARGS (handed to demo, smoke, bench and test).
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo smoke test check lint types imports protos-check protos baseline requirements clean
+.PHONY: help demo smoke bench bench-report test check lint types imports protos-check protos baseline requirements clean
 
 BIN := .venv/bin
 READY := .venv/set-up
+BENCH_READY := .venv/bench-set-up
 PYTHON_FILES := src services tests benchmarks scripts/generate-protos scripts/lock-kafka-jars
 ARGS ?=
 
@@ -21,6 +22,12 @@ smoke: $(READY) ## the demo by itself: ask everything, compare with the truth, s
 
 test: $(READY) ## all tests, those with a real Kafka and Spark included
 	@$(BIN)/pytest $(ARGS)
+
+bench: $(BENCH_READY) ## the benchmarks, about a quarter of an hour; ARGS="consumer query" for some
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+bench-report: $(BENCH_READY) ## docs/benchmarks.md and its plots, from the results of make bench
+	@$(BIN)/python -m benchmarks.report
 
 check: $(READY) lint types imports protos-check ## what CI checks besides the tests
 
@@ -49,6 +56,9 @@ requirements: $(READY) ## pin all dependencies again, with hashes
 	$(BIN)/uv pip compile pyproject.toml --all-extras --group dev --universal \
 		--python-version 3.12 --generate-hashes --no-header --no-annotate \
 		--no-emit-index-url --no-emit-find-links --output-file requirements/dev.txt --quiet
+	$(BIN)/uv pip compile --group bench --constraints requirements/dev.txt --universal \
+		--python-version 3.12 --generate-hashes --no-header --no-annotate \
+		--no-emit-index-url --no-emit-find-links --output-file requirements/bench.txt --quiet
 
 clean: ## remove all that was installed, downloaded or cached here
 	rm -rf .venv .local .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
@@ -56,3 +66,8 @@ clean: ## remove all that was installed, downloaded or cached here
 
 $(READY): requirements/dev.txt pyproject.toml scripts/set-up
 	@scripts/set-up
+
+$(BENCH_READY): $(READY) requirements/bench.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps \
+		--require-hashes --requirement requirements/bench.txt
+	@touch $@

@@ -7,7 +7,7 @@ import shutil
 import tempfile
 import time
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from benchmarks.processes import Weight, weigh_session
 from sottovoce.data_sets.creation import create_data_sets
@@ -31,7 +31,7 @@ class Ground:
         constants: what of `live` differs from the profile.
     """
 
-    def __init__(self, *, shards: int = 16, heap_mb: int = 1024, **constants: int) -> None:
+    def __init__(self, *, shards: int = 16, heap_mb: int = 1024, **constants: Any) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="sottovoce-bench-"))
         self.broker = LocalBroker(self.folder / "broker", heap_mb=heap_mb)
         profile = PROFILES["standard"]
@@ -44,7 +44,7 @@ class Ground:
         self.start_seconds = time.time() - began
         self.settings = KafkaSettings(kafka_bootstrap=self.broker.bootstrap)
         self.topics = Topics()
-        bounds = {"listens_per_slice": LISTENS_PER_SLICE, "slices_per_day": 24}
+        bounds: dict[str, Any] = {"listens_per_slice": LISTENS_PER_SLICE, "slices_per_day": 24}
         create_data_sets(
             self.settings,
             [self.live, self.history],

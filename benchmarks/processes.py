@@ -69,6 +69,11 @@ class Child:
         """The process's id, which is its session's too."""
         return self._process.pid
 
+    @property
+    def running(self) -> bool:
+        """Whether it is there."""
+        return self._process.poll() is None
+
     def check(self) -> None:
         """Raise if it ended."""
         if self._process.poll() is not None:
@@ -128,7 +133,7 @@ class Child:
 
 
 def weigh_session(session: int) -> Weight:
-    """Weigh every process of a session: its CPU, that of its ended children, its share of memory."""
+    """Weigh a session: each process's CPU, that of its ended children, its share of memory."""
     cpu, memory = 0.0, 0
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit():

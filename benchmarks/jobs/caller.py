@@ -56,7 +56,7 @@ async def _open(call: Any, request: bytes, rate: float, seconds: float) -> list[
 
 async def _aio(asked: dict[str, Any]) -> list[float]:
     async with grpc.aio.insecure_channel(asked["address"]) as channel:
-        call = channel.unary_unary(asked["method"])
+        call: Any = channel.unary_unary(asked["method"])
         request = bytes.fromhex(asked["request"])
         await _closed(call, request, 1, 0.2)
         if asked["rate"]:
@@ -68,7 +68,7 @@ def _sync(asked: dict[str, Any]) -> list[float]:
     request = bytes.fromhex(asked["request"])
     found: list[list[float]] = [[] for _ in range(asked["clients"])]
     with grpc.insecure_channel(asked["address"]) as channel:
-        call = channel.unary_unary(asked["method"])
+        call: Any = channel.unary_unary(asked["method"])
         call(request)
         end = time.perf_counter() + asked["seconds"]
 

@@ -81,7 +81,8 @@ def built_ins(listens: DataFrame) -> DataFrame:
 
 def _ended(progress: dict[str, Any]) -> float:
     began = datetime.fromisoformat(progress["timestamp"])
-    return began.timestamp() + progress["durationMs"]["triggerExecution"] / 1000
+    seconds: float = progress["durationMs"]["triggerExecution"] / 1000
+    return began.timestamp() + seconds
 
 
 def main() -> None:

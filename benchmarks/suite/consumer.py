@@ -59,8 +59,13 @@ def measure(size: str) -> Result:
                 f"{listens:,} listens in {ground.live.shards} shards, {rounds} rounds in turns",
                 ["way", "listens/s (median)", "lowest", "highest", "CPU us a listen, start incl."],
                 [
-                    [said, middle[way], min(rates[way]), max(rates[way]),
-                     statistics.median(cpu[way])]
+                    [
+                        said,
+                        middle[way],
+                        min(rates[way]),
+                        max(rates[way]),
+                        statistics.median(cpu[way]),
+                    ]
                     for way, said in _WAYS.items()
                 ],
             )
@@ -69,16 +74,28 @@ def measure(size: str) -> Result:
             Target("consumer / Spark's source to noop", to_noop, 1.0, "at least"),
             Target("consumer / Spark's built-ins", to_built_ins, 1.5, "at least"),
         ],
-        figures={"rates": rates, "log_bytes": log_bytes, "listens": listens,
-                 "fill_rate": listens / fill_seconds, "cpu_us": cpu},
+        figures={
+            "rates": rates,
+            "log_bytes": log_bytes,
+            "listens": listens,
+            "fill_rate": listens / fill_seconds,
+            "cpu_us": cpu,
+        },
         notes=[
-            f"Made-up listens of {LISTENERS:,} listeners over {TRACKS:,} tracks by Zipf's law, 83 "
-            f"bytes each, lz4; all ways in micro-batches of {batch:,}, read-committed, both cores; "
-            "rates leave out start and first batch of each. Ratios are medians over rounds.",
-            "The built-ins get the broker's time stamp for the event time, and are not asked to "
-            "check, to keep exact counts, or to commit.",
+            (
+                f"Made-up listens of {LISTENERS:,} listeners over {TRACKS:,} tracks by "
+                "Zipf's law, 83 "
+                f"bytes each, lz4; all ways in micro-batches of {batch:,}, read-committed, "
+                "both cores; "
+                "rates leave out start and first batch of each. Ratios are medians over rounds."
+            ),
+            (
+                "The built-ins get the broker's time stamp for the event time, and are not "
+                "asked to "
+                "check, to keep exact counts, or to commit."
+            ),
         ],
-    )  # fmt: skip
+    )
 
 
 def _ratio(rates: Mapping[str, list[float]], way: str) -> float:
@@ -120,7 +137,7 @@ def _consumer(ground: Ground, batch: int) -> tuple[float, float]:
         weight: Weight = child.weigh()
     reader.close()
     now: dict[int, int] = dict.fromkeys(shards, 0)
-    totals = []
+    totals: list[tuple[float, int]] = []
     for at_ms in sorted(commits):
         now |= commits[at_ms]
         total = sum(min(now[shard], ends[shard]) for shard in shards)

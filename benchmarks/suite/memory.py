@@ -41,20 +41,36 @@ def measure(size: str) -> Result:
         tables=[
             Table(
                 f"{_LISTENS_A_SECOND} listens a second over 30,000 tracks in 16 shards",
-                ["slices", "cells", "kB a cell in the log", "memory, MB", "ready after, s",
-                 "all merged after, s"],
+                [
+                    "slices",
+                    "cells",
+                    "kB a cell in the log",
+                    "memory, MB",
+                    "ready after, s",
+                    "all merged after, s",
+                ],
                 rows,
             )
         ],
         targets=[
-            Target(f"query service, {slices // 24} days of cells", figures[-1]["memory_mb"], 500, "at most", "MB")
+            Target(
+                f"query service, {slices // 24} days of cells",
+                figures[-1]["memory_mb"],
+                500,
+                "at most",
+                "MB",
+            )
         ],
         figures={"points": figures},
         notes=[
-            "Cells are made up through the codec; 16 contents stand in for all, decoded for each "
-            "cell anew. Memory is the proportional set size. Releases join with the privacy gate.",
+            (
+                "Cells are made up through the codec; 16 contents stand in for all, decoded "
+                "for each "
+                "cell anew. Memory is the proportional set size. Releases join with the "
+                "privacy gate."
+            ),
         ],
-    )  # fmt: skip
+    )
 
 
 def _wait_until_merged(query: QueryChild, slices: int) -> float:

@@ -35,7 +35,9 @@ def measure(size: str) -> Result:
                 for style in ("sync", "aio")
             }
             try:
-                ways = {"cached answer": (query, query.address, method)}
+                ways: dict[str, tuple[Child, str, str]] = {
+                    "cached answer": (query, query.address, method)
+                }
                 for style, child in echoes.items():
                     child.wait_for("listening ")
                     address = child.log.read_text().split()[1]
@@ -87,8 +89,7 @@ def _measure(
                 f"Calls a second, answers of {answer_bytes} bytes; the p99 in ms behind the slash",
                 ["way", *(f"{n} clients" for n in clients), "server CPU, us a call"],
                 [
-                    [way, *(f"{rates[way][n]:,.0f} / {p99[way][n]:.1f}" for n in clients),
-                     cpu[way]]
+                    [way, *(f"{rates[way][n]:,.0f} / {p99[way][n]:.1f}" for n in clients), cpu[way]]
                     for way in ways
                 ],
             ),
@@ -96,8 +97,11 @@ def _measure(
                 f"At half load, {half:,.0f} calls a second on a clock",
                 ["way", "p50, ms", "p90, ms", "p99, ms (best of the rounds)"],
                 [
-                    [way, *(statistics.median(told[p] for told in each) for p in ("p50", "p90")),
-                     at_half[way]]
+                    [
+                        way,
+                        *(statistics.median(told[p] for told in each) for p in ("p50", "p90")),
+                        at_half[way],
+                    ]
                     for way, each in loaded.items()
                 ],
             ),
@@ -105,23 +109,26 @@ def _measure(
         targets=[
             Target("cached answer / echo, aio", ratio, 0.8, "at least"),
             Target("cached answer / the faster echo", to_best, 0.8, "at least"),
-            Target("cached answer, p99 at half load", at_half["cached answer"], 5.0, "at most",
-                   "ms"),
+            Target(
+                "cached answer, p99 at half load", at_half["cached answer"], 5.0, "at most", "ms"
+            ),
         ],
         figures={"rates": rates, "p99": p99, "cpu_us": cpu, "half": half},
         notes=[
-            "Clients are coroutines of one process beside the server, on the same two cores, which "
-            "ask one question again and again; medians of the rounds, then of the counts of "
-            "clients. The echo is grpcio with nothing behind it.",
+            (
+                "Clients are coroutines of one process beside the server, on the same cores, which "
+                "ask one question again and again; medians of the rounds, then of the counts of "
+                "clients. The echo is grpcio with nothing behind it."
+            ),
         ],
-    )  # fmt: skip
+    )
 
 
 def _question(ground: Ground, address: str) -> tuple[str, bytes, bytes]:
     """Return a method, a request about the last complete slice, and its answer."""
     with grpc.insecure_channel(address) as channel:
-        ask = channel.unary_unary(f"/{QUERY}/GetStatus")
-        status = query_pb2.GetStatusResponse.FromString(ask(b""))
+        ask: Any = channel.unary_unary
+        status = query_pb2.GetStatusResponse.FromString(ask(f"/{QUERY}/GetStatus")(b""))
         live = next(each for each in status.data_sets if each.name == ground.live.name)
         end = live.complete_through
         start = Timestamp(seconds=end.seconds - ground.live.slice_ms // 1000)
@@ -132,7 +139,7 @@ def _question(ground: Ground, address: str) -> tuple[str, bytes, bytes]:
             size=10,
         ).SerializeToString()
         method = f"/{QUERY}/ListTop"
-        answer: bytes = channel.unary_unary(method)(request)
+        answer: bytes = ask(method)(request)
     return method, request, answer
 
 

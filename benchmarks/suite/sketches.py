@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import datasketches
+import datasketches  # type: ignore[import-untyped]
 import numpy as np
 import numpy.typing as npt
 import probables
@@ -54,20 +54,30 @@ def measure(size: str) -> Result:
                 ["library", "bytes", "false positives"],
                 _bloom(rng),
             ),
-            Table(f"Ten nearest of {_CATALOGUE:,} tracks", ["way", "us a query", "recall"], similar),
+            Table(
+                f"Ten nearest of {_CATALOGUE:,} tracks", ["way", "us a query", "recall"], similar
+            ),
         ],
         targets=[
-            Target("FM error x sqrt(bytes) / CPC's", product["FM"] / product["CPC"], 1.3,
-                   "at most", "x"),
+            Target(
+                "FM error x sqrt(bytes) / CPC's",
+                product["FM"] / product["CPC"],
+                1.3,
+                "at most",
+                "x",
+            ),
             Target("LSH recall@10", recall, 0.9, "at least"),
         ],
         figures={"distinct": {name: list(each) for name, each in distinct.items()}},
         notes=[
-            f"CPC (lg k = {_LG_K}) and HLL (lg k = 12, 4 bits) are those of datasketches. CPC alone "
-            "knows the order in which its items came; merged, as sketches of cells always are, it "
-            "loses that. Their Python calls take an item at a time, ours take arrays.",
+            (
+                f"CPC (lg k = {_LG_K}) and HLL (lg k = 12, 4 bits) are those of datasketches. CPC "
+                "alone knows the order in which its items came; merged, as sketches of cells "
+                "always are, it "
+                "loses that. Their Python calls take an item at a time, ours take arrays."
+            ),
         ],
-    )  # fmt: skip
+    )
 
 
 def _keys(rng: np.random.Generator, size: int) -> Keys:
@@ -110,7 +120,7 @@ def _times(rng: np.random.Generator, items: int) -> list[list[str | float]]:
         ["Flajolet-Martin", _ns(lambda: FlajoletMartin().update_keys(high, low), items),
          _ns(each(datasketches.hll_sketch(12)), _SLOW), "datasketches HLL"],
         ["Bloom filter, add", _ns(lambda: BloomFilter().update_keys(high, low), items),
-         _ns(lambda: [bloom.add(text) for text in few], len(few)), "pyprobables"],
+         _ns(lambda: list(map(bloom.add, few)), len(few)), "pyprobables"],
         ["key counts (pane, track)", _ns(lambda: KeyCounts().add(panes, tracks, ones), items),
          _ns(counted, _SLOW), "a dict"],
         ["bottom-k sample", _ns(lambda: BottomKSample().add(high, low, payloads), items), "-", "-"],

@@ -51,16 +51,20 @@ def measure(size: str) -> Result:
             )
         ],
         targets=[
-            Target("writer alone", statistics.median(rates["alone"]), 30_000, "at least",
-                   "listens/s")
+            Target(
+                "writer alone", statistics.median(rates["alone"]), 30_000, "at least", "listens/s"
+            )
         ],
         figures={"rates": rates, "cpu_us": cpu},
         notes=[
-            f"The bench profile raises C to {LISTENS_PER_SLICE:,}, so that 200,000 made-up listeners "
-            "suffice; the simulator makes the plays in the same process. The rate is that of the "
-            "log: from the broker's stamp of the first transaction to that of the last.",
+            (
+                f"The bench profile raises C to {LISTENS_PER_SLICE:,}, so that 200,000 made-up "
+                "listeners suffice; the simulator makes the plays in the same process. The "
+                "rate is that of the "
+                "log: from the broker's stamp of the first transaction to that of the last."
+            ),
         ],
-    )  # fmt: skip
+    )
 
 
 def _rate_in_log(ground: Ground) -> float:
