@@ -10,7 +10,13 @@ import numpy.typing as npt
 
 from sottovoce.catalogue import Catalogue
 from sottovoce.data_sets import DataSet, TermsTimeline
-from sottovoce.wire.listens import FIRST_OF_ARTIST, FIRST_OF_TRACK, Listens, new_listens
+from sottovoce.wire.listens import (
+    FIRST_OF_ARTIST,
+    FIRST_OF_TRACK,
+    Listens,
+    new_listens,
+    pack_keys,
+)
 from sottovoce.wire.v1 import producer_pb2
 from sottovoce_producer.bounds import Bounds, Candidates, Decision, Verdict
 from sottovoce_producer.events import event_ids
@@ -263,10 +269,6 @@ def _to_announce(plays: Plays, chosen: Mask, unannounced: dict[bytes, int]) -> d
     if not unannounced or not chosen.any():
         return {}
     used = np.unique(plays.track[chosen])
-    tracks = plays.tracks
-    ids = {(int(tracks.high[index]), int(tracks.low[index])) for index in used.tolist()}
-    return {
-        track_id: index
-        for track_id, index in unannounced.items()
-        if (int(tracks.high[index]), int(tracks.low[index])) in ids
-    }
+    packed = pack_keys(plays.tracks.high[used], plays.tracks.low[used]).tobytes()
+    ids = {packed[at : at + 16] for at in range(0, len(packed), 16)}
+    return {track_id: unannounced[track_id] for track_id in ids if track_id in unannounced}

@@ -48,6 +48,7 @@ class TrackNames:
 
     def __init__(self) -> None:
         self._artists: dict[bytes, int] = {}
+        self._last: tuple[Tracks, dict[str, KnownTracks]] | None = None
 
     def __len__(self) -> int:
         return len(self._artists)
@@ -58,7 +59,18 @@ class TrackNames:
         self._artists[key] = artist_key(message.artist)
 
     def look_up(self, tracks: Tracks, catalogue: Catalogue) -> KnownTracks:
-        """Return what tracks count as; changes nothing."""
+        """Return what tracks count as.
+
+        Sources that hand over the same tracks again and again are looked up once.
+        """
+        if self._last is None or self._last[0] is not tracks:
+            self._last = (tracks, {})
+        known = self._last[1].get(catalogue.version)
+        if known is None:
+            known = self._last[1][catalogue.version] = self._look_up(tracks, catalogue)
+        return known
+
+    def _look_up(self, tracks: Tracks, catalogue: Catalogue) -> KnownTracks:
         row = catalogue.rows(tracks.low)
         key, artist = tracks.low.copy(), tracks.artist_key.copy()
         found = row != UNKNOWN
@@ -96,6 +108,14 @@ class TrackNames:
         """Keep ids as told, with the artist of the index that names each."""
         for track_id, index in told.items():
             self._artists[track_id] = int(tracks.artist_key[index])
+        if self._last is None or not told:
+            return
+        if self._last[0] is not tracks:
+            self._last = None
+            return
+        for known in self._last[1].values():
+            for track_id in told:
+                known.unannounced.pop(track_id, None)
 
 
 def track_name(tracks: Tracks, index: int) -> bytes:
