@@ -8,12 +8,13 @@ from typing import Final
 
 from sottovoce.errors import SottovoceError
 from sottovoce.service.settings import end_with_error
-from sottovoce_producer.commands import history, log, made_up_catalogue, run, vault_key
+from sottovoce_producer.commands import history, log, made_up_catalogue, run, spotify, vault_key
 
 _COMMANDS: Final[Mapping[str, tuple[Callable[[list[str]], None], str]]] = {
     "run": (run.main, "write plays: the simulator's, and those handed over gRPC"),
     "log": (log.main, "write the plays of a listening log"),
     "history": (history.main, "import one's own listening history, as Spotify exports it"),
+    "spotify": (spotify.main, "connect Spotify accounts, whose plays `run` then polls"),
     "vault-key": (vault_key.main, "make the key of a vault"),
     "made-up-catalogue": (made_up_catalogue.main, "write a catalogue of made-up tracks as CSV"),
 }

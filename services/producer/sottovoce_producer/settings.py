@@ -10,6 +10,7 @@ from pydantic_settings import CliPositionalArg
 
 from sottovoce.service.settings import ServiceSettings
 from sottovoce_producer.filters import FilterSettings
+from sottovoce_producer.sources.spotify.settings import SpotifySettings
 
 
 class WriterSettings(ServiceSettings):
@@ -86,8 +87,8 @@ class LogSettings(HandOverSettings):
     )
 
 
-class RunSettings(WriterSettings):
-    """`sottovoce-producer run`: a writer with its door, and the simulator where asked for."""
+class RunSettings(WriterSettings, SpotifySettings):
+    """`sottovoce-producer run`: a writer with its door, the simulator and Spotify if asked for."""
 
     rpc_host: str = Field("127.0.0.1", description="Address that the producer's own gRPC is on")
     rpc_port: int = Field(

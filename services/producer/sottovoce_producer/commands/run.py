@@ -21,6 +21,7 @@ from sottovoce_producer.settings import RunSettings
 from sottovoce_producer.sources import run_source
 from sottovoce_producer.sources.made_up import write_made_up_catalogue
 from sottovoce_producer.sources.simulator import Crowd, Population, Simulator
+from sottovoce_producer.sources.spotify.background import BackgroundPoller
 from sottovoce_producer.writer import system_clock_ms
 
 _WATCH_SECONDS = 0.5
@@ -46,7 +47,17 @@ def main(arguments: list[str]) -> None:
         rpc=door and door.address,
         seconds=round(time.monotonic() - began, 3),
     )
+    polling = None
     try:
+        if settings.spotify_client_id:
+            polling = BackgroundPoller.over_writer(
+                settings,
+                sink,
+                assembly.writer.state.listeners,
+                registry,
+                shutdown,
+                system_clock_ms,
+            )
         if settings.simulator_rate >= 0:
             run_source(_simulator(settings, assembly, shutdown), sink)
         while settings.simulator_plays is None and not shutdown.wait(_WATCH_SECONDS):
@@ -56,6 +67,8 @@ def main(arguments: list[str]) -> None:
         if door is not None:
             door.close()
         log.info("stopped", **outcomes(sink.total))
+    if polling is not None:
+        polling.close()
     assembly.close()
 
 

@@ -18,6 +18,12 @@ _PAGES_BACK: Final = 10
 _HEARD_REMEMBERED: Final = 8
 _CLOCKS_DIFFER_MS: Final = 5_000
 _PAUSE_MS: Final = 60_000
+_LABEL_BYTES: Final = 6
+
+
+def account_label(record_key: bytes) -> str:
+    """Return what an account is called outside the vault: tells nothing without its key."""
+    return record_key[:_LABEL_BYTES].hex()
 
 
 class ConnectedAccount:
