@@ -93,6 +93,7 @@ class Materialiser:
             read += 1
         for cells in self.cells.values():
             cells.update()
+        _give_memory_back()
         get_logger().info(
             "caught up with the log",
             records=read,
