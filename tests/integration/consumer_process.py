@@ -136,7 +136,7 @@ class ConsumerProcess:
     def output(self) -> str:
         return self._log.read_text()
 
-    def wait_until(self, done: Callable[[], bool], seconds: float = 90.0) -> None:
+    def wait_until(self, done: Callable[[], bool], seconds: float = 240.0) -> None:
         """Wait for something while the process runs."""
         until = time.monotonic() + seconds
         while not done():

@@ -75,11 +75,13 @@ class ConsumerMetrics:
             "shard",
         )
         self.complete_through = self._gauge(
-            "complete_through_seconds",
+            "complete_through_timestamp_seconds",
             "Through when every shard is complete, Unix time",
             "data_set",
         )
-        self.last_commit = self._gauge("last_commit_seconds", "When it last committed, Unix time")
+        self.last_commit = self._gauge(
+            "last_commit_timestamp_seconds", "When it last committed, Unix time"
+        )
         self.cells = self._gauge("cells", "Cells that stand", "data_set")
         self.freshness = self._histogram(
             "freshness_seconds", "From the stamp of a shard's last record to its commit", "data_set"
