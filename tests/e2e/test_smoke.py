@@ -51,11 +51,12 @@ def sottovoce(*arguments, env):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(360)
 def test_every_answer_is_the_truth_and_nothing_is_left_running(tmp_path, marked):
     env, processes = marked
     folder = tmp_path / "smoke"
     running = sottovoce("smoke", "--folder", str(folder), "--format", "json", env=env)
-    out, err = running.communicate(timeout=280)
+    out, err = running.communicate(timeout=330)
     logs = "\n".join(each.read_text()[-3000:] for each in (folder / "log").glob("*.log"))
     assert running.returncode == 0, f"{err}\n{out}\n{logs}"
     checks = json.loads(out)

@@ -10,8 +10,9 @@ from datetime import UTC, datetime, timedelta
 
 from sottovoce.catalogue import read_catalogue
 from sottovoce.client import Client, DataSetStatus, QueryError, TimeRange, Trends
+from sottovoce.local.checks import Check
 from sottovoce.local.child import ChildEndedError
-from sottovoce.local.comparison import DATA_SET, Check, Comparison, trend_checks
+from sottovoce.local.comparison import DATA_SET, Comparison, trend_checks
 from sottovoce.local.errors import LocalError
 from sottovoce.local.jars import Progress
 from sottovoce.local.metrics_page import MetricsPage, read_metrics

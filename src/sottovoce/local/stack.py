@@ -75,6 +75,7 @@ class StackSettings:
         tracks: made-up tracks.
         seed: decides what is made up.
         slice_ms: length of a slice of `live`; None: the profile's.
+        lateness_ms: how late a listen of `live` may come; None: the profile's.
         listens_per_slice: C of `live`; None: the profile's.
         truth: whether the producer keeps exactly what it wrote.
     """
@@ -88,6 +89,7 @@ class StackSettings:
     tracks: int = 2_000
     seed: int = 1
     slice_ms: int | None = None
+    lateness_ms: int | None = None
     listens_per_slice: int | None = None
     truth: bool = False
 
@@ -218,9 +220,11 @@ class Stack:
         live = PROFILES["demo"]["live"]
         live = dataclasses.replace(live, slice_ms=told.slice_ms or live.slice_ms)
         terms = dict(PROFILE_TERMS["demo"])
+        first = terms["live"]
         terms["live"] = dataclasses.replace(
-            terms["live"],
-            listens_per_slice=told.listens_per_slice or terms["live"].listens_per_slice,
+            first,
+            lateness_ms=first.lateness_ms if told.lateness_ms is None else told.lateness_ms,
+            listens_per_slice=told.listens_per_slice or first.listens_per_slice,
         )
         data_sets = [live, PROFILES["demo"]["history"]]
         create_data_sets(self.kafka, data_sets, list(terms.values()), brisk=True)
@@ -241,7 +245,7 @@ class Stack:
         page = read_metrics(self.settings.ports.consumer_metrics)
         return page is not None and bool(page.total("sottovoce_consumer_last_commit_seconds"))
 
-    def _wait(self, name: str, ready: Callable[[], bool], timeout: float = 120.0) -> None:
+    def _wait(self, name: str, ready: Callable[[], bool], timeout: float = 180.0) -> None:
         began = time.monotonic()
         while not ready():
             self.require_running()

@@ -8,7 +8,7 @@ import pytest
 
 from sottovoce.catalogue import int_to_spotify_id, read_catalogue
 from sottovoce.client import Basis, Estimate, TimeRange, Top, TopEntry
-from sottovoce.local.comparison import _exact, _ranking
+from sottovoce.local.checks import check_exact, check_ranking
 from sottovoce.local.truth import Truth, similarities, spotify_id
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -29,8 +29,8 @@ def ranking(*counts):
 
 def test_equal_counts_may_stand_in_any_order():
     truth = Counter(a=5, b=3, c=3, d=1)
-    assert _ranking("top", ranking(("a", 5), ("c", 3)), truth).fine
-    assert _ranking("top", ranking(("a", 5), ("b", 3)), truth).fine
+    assert check_ranking("top", ranking(("a", 5), ("c", 3)), truth).fine
+    assert check_ranking("top", ranking(("a", 5), ("b", 3)), truth).fine
 
 
 @pytest.mark.parametrize(
@@ -43,13 +43,13 @@ def test_equal_counts_may_stand_in_any_order():
     ],
 )
 def test_a_wrong_ranking_is_found(wrong):
-    assert not _ranking("top", ranking(*wrong), Counter(a=5, b=3, c=3, d=1)).fine
+    assert not check_ranking("top", ranking(*wrong), Counter(a=5, b=3, c=3, d=1)).fine
 
 
 def test_an_exact_figure_must_be_the_truth_and_lie_within_its_interval():
-    assert _exact("plays", exactly(5), 5).fine
-    assert not _exact("plays", exactly(5), 6).fine
-    assert not _exact("plays", Estimate(5, 6, 7), 5).fine
+    assert check_exact("plays", exactly(5), 5).fine
+    assert not check_exact("plays", exactly(5), 6).fine
+    assert not check_exact("plays", Estimate(5, 6, 7), 5).fine
 
 
 @pytest.fixture
