@@ -23,7 +23,8 @@ _PLOTS: dict[str, list[tuple[str, Callable[[dict[str, Any], Path], None], str]]]
             "bench-consumer",
             plot_consumer,
             (
-                "A bar is the median of the rounds, a dot one round. Spark's source to `noop` decodes "
+                "A bar is the median of the rounds, a dot one round. Spark's source to "
+                "`noop` decodes "
                 "and counts nothing; it is what reading alone costs Spark."
             ),
         )
@@ -33,7 +34,8 @@ _PLOTS: dict[str, list[tuple[str, Callable[[dict[str, Any], Path], None], str]]]
             "bench-freshness",
             plot_freshness,
             (
-                "Each line is one rate; a point is the 99th percentile of a tenth of the time. A line "
+                "Each line is one rate; a point is the 99th percentile of a tenth of the "
+                "time. A line "
                 "that rises is a rate that the machine does not hold."
             ),
         ),
@@ -41,7 +43,8 @@ _PLOTS: dict[str, list[tuple[str, Callable[[dict[str, Any], Path], None], str]]]
             "bench-costs",
             plot_costs,
             (
-                "Cores by service. The slope is what 1,000 listens a second more cost; what stands at "
+                "Cores by service. The slope is what 1,000 listens a second more cost; what "
+                "stands at "
                 "the left is the price of being there, mostly two Java processes and heartbeats."
             ),
         ),
@@ -92,8 +95,10 @@ def _head(results: Results) -> str:
         [
             "# Benchmarks",
             (
-                "Written by `make bench-report` from what `make bench` measured; the figures are in "
-                "[benchmarks/results](../benchmarks/results/README.md). Absolute figures hold for the "
+                "Written by `make bench-report` from what `make bench` measured; the figures "
+                "are in "
+                "[benchmarks/results](../benchmarks/results/README.md). Absolute figures "
+                "hold for the "
                 "machine below; ratios come from one run, in turns, and travel better."
             ),
             f"Machine: {about}.",
@@ -131,35 +136,29 @@ def _cost(results: Results) -> str:
         ["disk, before compaction", f"{per_day:.1f} GB a day"],
         [f"memory of all services, at {show(top['rate'])} listens/s", f"{memory:,.0f} MB"],
     ]
-    return "\n\n".join(
-        [
-            "## What it costs, and what the world would cost",
-            Table("Per 1,000 listens a second", ["of", "cost"], rows).markdown(),
-            (
-                f"The straight line through the measured rates, drawn on to {WORLD:,} plays a second "
-                f"(the world's streaming, about: 5.4 trillion a year), says **{world:,.0f} cores** for "
-                "producer, broker, consumer and query service together, and "
-                f"{log * WORLD * 86_400 * 7 / 1e12:,.1f} TB for a log of seven days at one replica, "
-                f"three times that at three; deltas of cells come to {cells * WORLD / 1e6:,.1f} MB a "
-                "second before compaction. It assumes:"
-            ),
-            (
-                "- cost stays linear: shards, tasks and writers are added with the rate (a shard's "
-                "work depends on no other; writers share the accounts; tasks share the shards);\n"
-                "- one replica, no TLS, no network between the parts: replication multiplies the "
-                "broker's share, and a real network adds to every part;\n"
-                "- the catalogue stays at tens of thousands of tracks: over a million of them deltas "
-                "compress worse (a listen more often is a key of its own);\n"
-                "- the simulator's share of the producer's CPU is counted in, though no real source "
-                "makes its plays up."
-            ),
-            (
-                "It is an extrapolation over "
-                f"{WORLD / max(1, top['rate']):.0f} times the highest rate measured: an order of "
-                "magnitude, not a plan."
-            ),
-        ]
-    )
+    log_tb = log * WORLD * 86_400 * 7 / 1e12
+    cells_mb = cells * WORLD / 1e6
+    times = WORLD / max(1, top["rate"])
+    table = Table("Per 1,000 listens a second", ["of", "cost"], rows).markdown()
+    return f"""\
+## What it costs, and what the world would cost
+
+{table}
+
+The straight line through the measured rates, drawn on to {WORLD:,} plays a second (the world's
+streaming, about: 5.4 trillion a year), says **{world:,.0f} cores** for producer, broker, consumer
+and query service together, and {log_tb:,.1f} TB for a log of seven days at one replica, three times
+that at three; deltas of cells come to {cells_mb:,.1f} MB a second before compaction. It assumes:
+
+- cost stays linear: shards, tasks and writers are added with the rate (a shard's work depends on no
+  other; writers share the accounts; tasks share the shards);
+- one replica, no TLS, no network between the parts: replication multiplies the broker's share, and
+  a real network adds to every part;
+- the catalogue stays at tens of thousands of tracks: over a million of them deltas compress worse;
+- the simulator's share of the producer's CPU is counted in, though no real source makes plays up.
+
+It is an extrapolation over {times:.0f} times the highest rate held here: an order of magnitude, not
+a plan."""
 
 
 if __name__ == "__main__":
