@@ -1,7 +1,9 @@
 """Where tests find their data."""
 
 import os
+import shutil
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -19,8 +21,21 @@ def real_data() -> Path:
     """The folder of real music data; without it a test is skipped, or fails where all must run."""
     folder = Path(os.environ.get("SOTTOVOCE_DATA") or REPOSITORY.parent / "shared" / "data")
     if not (folder / "spotify_tracks.csv.gz").is_file():
-        lacks = f"needs real data: {folder} has no spotify_tracks.csv.gz (set SOTTOVOCE_DATA)"
-        if os.environ.get("SOTTOVOCE_REQUIRE_ALL") == "1":
-            pytest.fail(lacks)
-        pytest.skip(lacks)
+        skip_or_fail(f"needs real data: {folder} has no spotify_tracks.csv.gz (set SOTTOVOCE_DATA)")
     return folder
+
+
+@pytest.fixture(scope="session")
+def promtool() -> str:
+    """The program that lints metrics."""
+    found = shutil.which("promtool")
+    if found is None:
+        skip_or_fail("needs promtool, which Debian's package prometheus brings")
+    return found
+
+
+def skip_or_fail(lacks: str) -> NoReturn:
+    """Skip a test for what it lacks; where all must run, fail."""
+    if os.environ.get("SOTTOVOCE_REQUIRE_ALL") == "1":
+        pytest.fail(lacks)
+    pytest.skip(lacks)

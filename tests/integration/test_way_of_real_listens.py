@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import gzip
+import subprocess
+import urllib.request
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -324,3 +326,27 @@ def test_another_log_of_the_same_shape_needs_no_change(way, client, tmp_path, tr
         f"Band {number}": float((rows.artist == f"band {number}").sum()) for number in range(5)
     }
     assert datetime.now(UTC) > end
+
+
+@pytest.mark.parametrize("service", ["producer-metrics", "consumer", "query-metrics"])
+def test_metrics_follow_the_conventions(way, client, promtool, service):
+    address = f"http://127.0.0.1:{way.ports[service]}/metrics"
+    with urllib.request.urlopen(address, timeout=10) as answer:
+        page = answer.read()
+    linted = subprocess.run([promtool, "check", "metrics"], input=page, capture_output=True)
+    assert linted.returncode == 0, linted.stderr.decode()
+    assert linted.stdout == b""
+
+
+def test_metrics_tell_the_true_totals(way, client, log, truth):
+    every_play = len(read_listens(log, repeats=True))
+    produced = read_metrics(way.ports["producer-metrics"])
+    plays = produced.by_label("sottovoce_producer_plays_total", "outcome", data_set="history")
+    assert plays["taken"] >= len(truth)
+    consumed = read_metrics(way.ports["consumer"])
+    for data_set, status in client.status().data_sets.items():
+        admitted = consumed.total("sottovoce_consumer_listens_admitted_total", data_set=data_set)
+        assert admitted == status.admitted
+    assert (
+        consumed.total("sottovoce_consumer_listens_admitted_total", data_set="live") == every_play
+    )

@@ -76,6 +76,8 @@ class LogReader:
                 auto_offset_reset="error",
                 fetch_wait_max_ms=20,
                 fetch_error_backoff_ms=20,
+                # Read ahead, but never hold much more than what is being applied.
+                queued_max_messages_kbytes=16_384,
             )
         )
         self._consumer.assign(
