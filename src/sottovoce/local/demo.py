@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.live import Live
 
 from sottovoce.client import Client, QueryError, Trends
-from sottovoce.local.panel import one_line, render
+from sottovoce.local.panel import Room, one_line, render
 from sottovoce.local.stack import Stack
 from sottovoce.local.vital_signs import VitalSigns, VitalSignsReader
 
@@ -67,7 +67,13 @@ def watch(
                         reader,
                         follower,
                         lambda signs, trends, now: live.update(
-                            render(signs, trends, addresses, now)
+                            render(
+                                signs,
+                                trends,
+                                addresses,
+                                now,
+                                Room.of(console.width, console.height),
+                            )
                         ),
                         _SECOND,
                         seconds,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from rich import box
@@ -16,10 +17,42 @@ from sottovoce.client import Estimate, Trend, Trends
 from sottovoce.local.vital_signs import VitalSigns
 
 _BAR_WIDTH = 24
+_FIXED_LINES = 15
+_FIXED_COLUMNS = 46
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """How much of the rankings a terminal has room for.
+
+    Attributes:
+        addresses: how many.
+        entries: of each ranking.
+        genres: how many.
+        name: columns of a name.
+    """
+
+    addresses: int = 6
+    entries: int = 10
+    genres: int = 8
+    name: int = 46
+
+    @classmethod
+    def of(cls, width: int, height: int) -> Room:
+        """Return what fits into a terminal of so many columns and lines."""
+        addresses = max(2, min(6, height - _FIXED_LINES - 5))
+        lines = height - _FIXED_LINES - addresses
+        entries = max(3, min(10, lines * 3 // 5))
+        genres = max(2, min(8, lines - entries))
+        return cls(addresses, entries, genres, max(12, min(46, (width - _FIXED_COLUMNS) // 2)))
 
 
 def render(
-    signs: VitalSigns, trends: Trends | None, addresses: list[tuple[str, str]], now: datetime
+    signs: VitalSigns,
+    trends: Trends | None,
+    addresses: list[tuple[str, str]],
+    now: datetime,
+    room: Room,
 ) -> RenderableType:
     """Return the panel.
 
@@ -28,13 +61,20 @@ def render(
         trends: what is played; None before the first pane is complete.
         addresses: what listens where, or what to paste; name and text.
         now: the current time, with a zone.
+        room: what fits.
     """
     return Panel(
-        Group(_addresses(addresses), Text(), _signs(signs, now), Text(), _played(trends)),
+        Group(
+            _addresses(addresses[: room.addresses]),
+            Text(),
+            _signs(signs, now),
+            Text(),
+            _played(trends, room),
+        ),
         title="[bold]Sottovoce[/bold], live",
         subtitle="Ctrl-C stops all of it",
         box=box.ROUNDED,
-        padding=(1, 2),
+        padding=(0, 2),
     )
 
 
@@ -77,7 +117,7 @@ def _signs(signs: VitalSigns, now: datetime) -> Table:
     return table
 
 
-def _played(trends: Trends | None) -> RenderableType:
+def _played(trends: Trends | None, room: Room) -> RenderableType:
     if trends is None:
         return Text("The first rankings come with the first complete pane.", style="dim")
     length = trends.basis.range.length.total_seconds()
@@ -87,19 +127,22 @@ def _played(trends: Trends | None) -> RenderableType:
     return Group(
         Text(f"Last {length:.0f} s: {trends.plays.value:,.0f} plays; {listeners}", style="bold"),
         Text(),
-        Columns([_ranking("track", trends.tracks), _ranking("artist", trends.artists)], padding=2),
-        _genres(trends),
+        Columns(
+            [_ranking("track", trends.tracks, room), _ranking("artist", trends.artists, room)],
+            padding=2,
+        ),
+        _genres(trends, room),
         Text(trends.basis.notice, style="yellow"),
     )
 
 
-def _ranking(what: str, entries: tuple[Trend, ...]) -> Table:
+def _ranking(what: str, entries: tuple[Trend, ...], room: Room) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("#", justify="right")
-    table.add_column(f"top {what}s", max_width=46, no_wrap=True)
+    table.add_column(f"top {what}s", max_width=room.name, no_wrap=True)
     table.add_column("plays", justify="right")
     table.add_column("")
-    for each in entries:
+    for each in entries[: room.entries]:
         entry = each.entry
         table.add_row(
             str(entry.rank), escape(entry.name), f"{entry.count.value:,.0f}", _movement(each)
@@ -117,10 +160,10 @@ def _movement(trend: Trend) -> Text:
     return Text("·", style="dim")
 
 
-def _genres(trends: Trends) -> Table:
+def _genres(trends: Trends, room: Room) -> Table:
     table = Table.grid(padding=(0, 1))
     largest = max((each.share.value for each in trends.genres), default=0.0)
-    for each in trends.genres[:8]:
+    for each in trends.genres[: room.genres]:
         bar = round(_BAR_WIDTH * each.share.value / largest) if largest else 0
         table.add_row(
             escape(each.name), Text("█" * bar, style="magenta"), f"{each.share.value:.1%}"

@@ -1,3 +1,4 @@
+import dataclasses
 import io
 from datetime import UTC, datetime, timedelta
 
@@ -6,7 +7,7 @@ from rich.console import Console
 
 from sottovoce.client import Basis, Estimate, Share, TimeRange, TopEntry, Track, Trend, Trends
 from sottovoce.local.metrics_page import MetricsPage, Sample
-from sottovoce.local.panel import one_line, render
+from sottovoce.local.panel import Room, one_line, render
 from sottovoce.local.stack import StackPorts
 from sottovoce.local.vital_signs import Rate, VitalSigns, VitalSignsReader
 
@@ -40,7 +41,7 @@ def text_of(renderable):
 
 def test_the_panel_shows_what_is_played_and_how_the_system_does(trends):
     signs = VitalSigns(300.4, 9000, 290, 8900, 0, 100, NOW - timedelta(seconds=3), "", 4)
-    told = text_of(render(signs, trends, [("ask", "sottovoce ask top-tracks")], NOW))
+    told = text_of(render(signs, trends, [("ask", "sottovoce ask top-tracks")], NOW, Room()))
     for wanted in (
         "sottovoce ask top-tracks",
         "300/s, 9,000 written",
@@ -59,9 +60,21 @@ def test_the_panel_shows_what_is_played_and_how_the_system_does(trends):
         assert wanted in told
 
 
+@pytest.mark.parametrize(("width", "height"), [(80, 24), (100, 40), (200, 60)])
+def test_the_panel_fits_into_its_terminal(trends, width, height):
+    entries = tuple(trend(n, f"A song with a very long name, number {n}", 0) for n in range(1, 11))
+    genres = trends.genres * 9
+    full = dataclasses.replace(trends, tracks=entries, artists=entries, genres=genres)
+    addresses = [("ask", "sottovoce ask top-tracks")] * 6
+    room = Room.of(width, height)
+    console = Console(width=width, record=True, file=io.StringIO())
+    console.print(render(VitalSigns(), full, addresses, NOW, room))
+    assert len(console.export_text().splitlines()) <= height
+
+
 def test_the_panel_says_what_is_not_there_yet():
     signs = VitalSigns(waits_for="the consumer has not committed")
-    told = text_of(render(signs, None, [], NOW))
+    told = text_of(render(signs, None, [], NOW, Room()))
     assert "silent" in told
     assert "nothing yet; the consumer has not committed" in told
     assert "first complete pane" in told
