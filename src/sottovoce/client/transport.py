@@ -41,6 +41,9 @@ _ERRORS: Final[dict[grpc.StatusCode, type[QueryError]]] = {
 _OPTIONS: Final = (
     ("grpc.max_receive_message_length", 32 * 1024 * 1024),
     ("grpc.keepalive_time_ms", 60_000),
+    # A service that was away for hours is found again in seconds.
+    ("grpc.initial_reconnect_backoff_ms", 500),
+    ("grpc.max_reconnect_backoff_ms", 5_000),
 )
 
 
