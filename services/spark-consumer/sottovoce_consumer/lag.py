@@ -5,14 +5,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 
-from confluent_kafka.admin import OffsetSpec
-
 from sottovoce.kafka import KafkaSettings, Topics
 from sottovoce.kafka.errors import LogError
+from sottovoce.kafka.offsets import first_offsets, last_stable_offsets
 from sottovoce.service.logging import get_logger
 from sottovoce_consumer.books import ShardBook
 from sottovoce_consumer.metrics import ConsumerMetrics
-from sottovoce_consumer.planning import log_offsets
 from sottovoce_consumer.ranges import ShardRef
 
 
@@ -32,6 +30,7 @@ class LagWatch:
         self._pairs = {(topics.listens(name), shard): (name, shard) for name, shard in books}
         self._metrics = metrics
         self._seconds = seconds
+        self._settings = settings
         self._admin = settings.admin()
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="lag", daemon=True)
@@ -51,8 +50,8 @@ class LagWatch:
         Raises:
             LogError: the broker can't be reached.
         """
-        latest = log_offsets(self._admin, list(self._pairs), OffsetSpec.latest())
-        earliest = log_offsets(self._admin, list(self._pairs), OffsetSpec.earliest())
+        latest = last_stable_offsets(self._settings, list(self._pairs), self._admin)
+        earliest = first_offsets(self._settings, list(self._pairs), self._admin)
         for pair, (name, shard) in self._pairs.items():
             following = self._books[name, shard].next_offset
             labels = (name, str(shard))

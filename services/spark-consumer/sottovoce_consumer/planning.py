@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Any
-
-from confluent_kafka import IsolationLevel, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from sottovoce.data_sets.registry import Registry
 from sottovoce.kafka import KafkaSettings, Topics
-from sottovoce.kafka.errors import LogError, LostRecordsError
+from sottovoce.kafka.errors import LostRecordsError
+from sottovoce.kafka.offsets import first_offsets, last_stable_offsets
 from sottovoce_consumer.admission import Admission, SealTimeline
 from sottovoce_consumer.ranges import Range, ShardRef, limit_ends, share_out
 
@@ -24,27 +20,6 @@ class TaskPlan:
     ranges: tuple[Range, ...]
     admission: Admission
     seals: Mapping[int, SealTimeline]
-
-
-def log_offsets(
-    admin: AdminClient, pairs: Sequence[tuple[str, int]], spec: OffsetSpec, timeout: float = 20.0
-) -> dict[tuple[str, int], int]:
-    """Look up an offset of each (topic, partition), as read-committed readers see it.
-
-    Raises:
-        LogError: the broker can't be reached, or a topic is missing.
-    """
-    asked = {TopicPartition(*pair): spec for pair in pairs}
-    found: dict[Any, Future[Any]] = admin.list_offsets(
-        asked, isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=timeout
-    )
-    try:
-        return {
-            (place.topic, place.partition): future.result().offset
-            for place, future in found.items()
-        }
-    except KafkaException as error:
-        raise LogError(f"the ends of the log can't be looked up: {error.args[0].str()}") from error
 
 
 class Planner:
@@ -89,8 +64,8 @@ class Planner:
         """
         catalogues = (self._topics.catalogues, 0)
         pairs = {(self._topics.listens(name), shard): (name, shard) for name, shard in starts}
-        latest = log_offsets(self._admin, [*pairs, catalogues], OffsetSpec.latest())
-        earliest = log_offsets(self._admin, list(pairs), OffsetSpec.earliest())
+        latest = last_stable_offsets(self._settings, [*pairs, catalogues], self._admin)
+        earliest = first_offsets(self._settings, list(pairs), self._admin)
         for pair, ref in pairs.items():
             check_start(pair, starts[ref], earliest[pair], latest[pair])
         self._refresh_terms(latest[catalogues])

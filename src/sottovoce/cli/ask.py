@@ -8,6 +8,7 @@ from sottovoce.cli.asking import counting, looking, ranking
 
 app = typer.Typer(
     no_args_is_help=True,
+    add_completion=False,
     help="Ask the query service about the crowd. Without a range: the last complete slice.",
 )
 

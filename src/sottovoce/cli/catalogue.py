@@ -15,7 +15,11 @@ if TYPE_CHECKING:
     from sottovoce.catalogue import ImportReport
     from sottovoce.data_sets.terms import Terms
 
-app = typer.Typer(no_args_is_help=True, help="Import catalogues of tracks and put them to use.")
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    help="Import catalogues of tracks and put them to use.",
+)
 
 DataSetOption = Annotated[
     list[str] | None,

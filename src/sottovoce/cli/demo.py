@@ -13,7 +13,7 @@ import typer
 if TYPE_CHECKING:
     from sottovoce.local.stack import Stack
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 _PORTS = "Ports"
 
@@ -42,8 +42,10 @@ def demo(
     producer_metrics_port: Annotated[int, _port("The producer's metrics.")] = 9_461,
     consumer_metrics_port: Annotated[int, _port("The consumer's metrics.")] = 9_462,
     query_metrics_port: Annotated[int, _port("The query service's metrics.")] = 9_463,
+    dashboard_port: Annotated[int, _port("The dashboard.")] = 8_501,
+    dashboard: Annotated[bool, typer.Option(help="Start the dashboard too.")] = True,
 ) -> None:
-    """Start a real Kafka, made-up listeners, Spark and the query service, and show them live.
+    """Start a real Kafka, made-up listeners, Spark, the query service and a dashboard; show them live.
 
     Needs Java 17 or newer; downloads Kafka the first time. Ctrl-C stops all of it.
     """
@@ -63,11 +65,13 @@ def demo(
             producer_metrics_port,
             consumer_metrics_port,
             query_metrics_port,
+            dashboard_port,
         ),
         keep=keep,
         rate=rate,
         listeners=listeners,
         seats=max(1, min(3_000, listeners // 2)),
+        dashboard=dashboard,
     )
     console = Console()
     began = time.monotonic()
@@ -99,7 +103,9 @@ def _addresses(stack: Stack) -> list[tuple[str, str]]:
     to = "" if ports.query == 50_051 else f" --address {stack.query_address}"
     kafka = stack.kafka.kafka_bootstrap
     metrics = (ports.producer_metrics, ports.consumer_metrics, ports.query_metrics)
+    looks = [("dashboard", f"http://127.0.0.1:{ports.dashboard}")]
     return [
+        *(looks if stack.settings.dashboard else []),
         ("ask", f"{command} ask top-tracks --last 1m{to}"),
         ("", f"{command} ask distinct-listeners --last 2m{to}"),
         ("", f"{command} ask --help"),

@@ -16,7 +16,7 @@ from sottovoce.kafka.connection import KafkaSettings
 if TYPE_CHECKING:
     from sottovoce.doctor import Finding
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 _STYLES = {"ok": "green", "warn": "yellow", "fail": "bold red"}
 

@@ -16,7 +16,7 @@ from sottovoce.kafka.connection import KafkaSettings
 if TYPE_CHECKING:
     from sottovoce.data_sets.data_set import DataSet
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 class NotSealedYetError(SottovoceError):

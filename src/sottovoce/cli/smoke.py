@@ -15,7 +15,7 @@ from sottovoce.errors import SottovoceError
 if TYPE_CHECKING:
     from sottovoce.local.checks import Check
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 LATE: Final = "listens refused as late"

@@ -13,7 +13,11 @@ from sottovoce.cli.output import FormatOption, OutputFormat, iso_time, print_row
 from sottovoce.data_sets.data_set import DataSetError
 from sottovoce.kafka.connection import KafkaSettings
 
-app = typer.Typer(no_args_is_help=True, help="Show and change what coming slices are pinned to.")
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    help="Show and change what coming slices are pinned to.",
+)
 
 
 @app.command()

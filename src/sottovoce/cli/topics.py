@@ -17,7 +17,11 @@ if TYPE_CHECKING:
     from sottovoce.data_sets.data_set import DataSet
     from sottovoce.data_sets.terms import Terms
 
-app = typer.Typer(no_args_is_help=True, help="Create, list and check the topics and data sets.")
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    help="Create, list and check the topics and data sets.",
+)
 
 
 class Profile(StrEnum):

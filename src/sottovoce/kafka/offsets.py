@@ -1,4 +1,8 @@
-"""Where logs begin and end."""
+"""Where logs begin and end.
+
+Whoever asks often hands over an admin client, which keeps its connection; one that nobody keeps is
+collected, and never answers.
+"""
 
 from __future__ import annotations
 
@@ -23,31 +27,47 @@ _WITHOUT_LEADER: Final = (
 )
 
 
-def first_offsets(settings: KafkaSettings, partitions: Sequence[Partition]) -> dict[Partition, int]:
+def first_offsets(
+    settings: KafkaSettings,
+    partitions: Sequence[Partition],
+    admin: AdminClient | None = None,
+) -> dict[Partition, int]:
     """Return the first offset that each log still holds."""
-    return _offsets(settings, partitions, OffsetSpec.earliest(), IsolationLevel.READ_UNCOMMITTED)
+    return _offsets(
+        admin or settings.admin(),
+        partitions,
+        OffsetSpec.earliest(),
+        IsolationLevel.READ_UNCOMMITTED,
+    )
 
 
 def high_watermarks(
-    settings: KafkaSettings, partitions: Sequence[Partition]
+    settings: KafkaSettings,
+    partitions: Sequence[Partition],
+    admin: AdminClient | None = None,
 ) -> dict[Partition, int]:
     """Return the offset after the last of each log, open transactions included."""
-    return _offsets(settings, partitions, OffsetSpec.latest(), IsolationLevel.READ_UNCOMMITTED)
+    return _offsets(
+        admin or settings.admin(), partitions, OffsetSpec.latest(), IsolationLevel.READ_UNCOMMITTED
+    )
 
 
 def last_stable_offsets(
-    settings: KafkaSettings, partitions: Sequence[Partition]
+    settings: KafkaSettings,
+    partitions: Sequence[Partition],
+    admin: AdminClient | None = None,
 ) -> dict[Partition, int]:
     """Return the offset before which each log holds no open transaction."""
-    return _offsets(settings, partitions, OffsetSpec.latest(), IsolationLevel.READ_COMMITTED)
+    return _offsets(
+        admin or settings.admin(), partitions, OffsetSpec.latest(), IsolationLevel.READ_COMMITTED
+    )
 
 
 def _offsets(
-    settings: KafkaSettings, partitions: Sequence[Partition], which: Any, isolation: Any
+    admin: AdminClient, partitions: Sequence[Partition], which: Any, isolation: Any
 ) -> dict[Partition, int]:
     if not partitions:
         return {}
-    admin = settings.admin()  # kept: a client that is collected never answers
     asked = {TopicPartition(*pair): which for pair in partitions}
     give_up = time.monotonic() + _PATIENCE
     while True:
