@@ -95,9 +95,17 @@ def end_time_ms(shape: Shape, row: object) -> int | None:
 
 
 def _read_extended(row: Row, account: str) -> PlayRow:
-    title = _text(row, "master_metadata_track_name")
-    artist = _text(row, "master_metadata_album_artist_name")
-    spotify_id = _track_id(row)
+    told = (
+        row.get("spotify_track_uri"),
+        row.get("master_metadata_album_artist_name"),
+        row.get("master_metadata_track_name"),
+        row.get("master_metadata_album_album_name"),
+    )
+    try:
+        spotify_id, artist, title, album = _known_track(*told)
+    except TypeError:
+        # Something that can't be looked up: find out which field it is.
+        spotify_id, artist, title, album = _track(*told)
     if not spotify_id and not (title and artist):
         _skip_other_media(row)
     return PlayRow(
@@ -105,7 +113,7 @@ def _read_extended(row: Row, account: str) -> PlayRow:
         spotify_id,
         artist,
         title,
-        _text(row, "master_metadata_album_album_name"),
+        album,
         _extended_end_ms(row),
         _ms_played(row, "ms_played"),
         _country(row),
@@ -130,7 +138,10 @@ def _is_episode(value: object) -> bool:
 
 
 def _read_account_data(row: Row, account: str) -> PlayRow:
-    title, artist = _text(row, "trackName"), _text(row, "artistName")
+    title, artist = (
+        _text(row.get("trackName"), "trackName"),
+        _text(row.get("artistName"), "artistName"),
+    )
     if not (title and artist):
         if row.get("podcastName") or row.get("episodeName"):
             raise Skipped(PODCAST)
@@ -141,8 +152,7 @@ def _read_account_data(row: Row, account: str) -> PlayRow:
     return PlayRow(account, "", artist, title, "", end, _ms_played(row, "msPlayed"))
 
 
-def _text(row: Row, field: str) -> str:
-    value = row.get(field)
+def _text(value: object, field: str) -> str:
     if value is None:
         return ""
     if not isinstance(value, str):
@@ -155,27 +165,32 @@ def _text(row: Row, field: str) -> str:
     return value if value.strip() else ""
 
 
-def _track_id(row: Row) -> str:
-    """Return the id of a track that Spotify has; a local file or an episode has none."""
-    uri = row.get("spotify_track_uri")
+def _track(uri: object, artist: object, title: object, album: object) -> tuple[str, str, str, str]:
+    """Return a track's id, or nothing for a local file or an episode, and its names."""
+    return (
+        _track_id(uri),
+        _text(artist, "master_metadata_album_artist_name"),
+        _text(title, "master_metadata_track_name"),
+        _text(album, "master_metadata_album_album_name"),
+    )
+
+
+_known_track = lru_cache(_TRACKS_REMEMBERED)(_track)
+
+
+def _track_id(uri: object) -> str:
     if uri is None:
         return ""
     if not isinstance(uri, str):
         raise RowError("spotify_track_uri is no text")
     if not uri.startswith(_TRACK):
         return ""
-    if not _is_track(uri):
-        raise RowError("spotify_track_uri names no track")
-    return uri[len(_TRACK) :]
-
-
-@lru_cache(_TRACKS_REMEMBERED)
-def _is_track(uri: str) -> bool:
+    found = uri[len(_TRACK) :]
     try:
-        spotify_id_to_int(uri[len(_TRACK) :])
+        spotify_id_to_int(found)
     except TrackIdError:
-        return False
-    return True
+        raise RowError("spotify_track_uri names no track") from None
+    return found
 
 
 def _extended_end_ms(row: Row) -> int:

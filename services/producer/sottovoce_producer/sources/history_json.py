@@ -14,6 +14,7 @@ MAX_ROW_CHARACTERS: Final = 65_536
 """A row that is longer is broken."""
 
 _CHUNK_BYTES: Final = 1 << 20
+_SPACES: Final = " \t\r\n"
 _SPACE: Final = re.compile(r"[ \t\r\n]*")
 _NEXT_ROW: Final = re.compile(r"\}[ \t\r\n]*,[ \t\r\n]*(?=\{)")
 _LAST_ROW: Final = re.compile(r"\}[ \t\r\n]*(?=\][ \t\r\n]*\Z)")
@@ -97,6 +98,9 @@ class _Text:
     def next_character(self) -> str:
         """Go over white space; return the character there, or nothing at the end."""
         while True:
+            here = self._buffer[self.position : self.position + 1]
+            if here and here not in _SPACES:
+                return here
             found = _SPACE.match(self._buffer, self.position)
             self.position = found.end() if found else self.position
             if self.position < len(self._buffer):
