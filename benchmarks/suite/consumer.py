@@ -21,7 +21,7 @@ QUESTION = (
     "How fast are listens read, decoded, admitted, counted and committed, beside Spark's own Kafka "
     "source that reads the same topic to nowhere?"
 )
-_SIZES = {"tiny": (400_000, 100_000, 1), "full": (5_000_000, 1_000_000, 3)}
+_SIZES = {"tiny": (400_000, 100_000, 1), "full": (4_000_000, 1_000_000, 3)}
 _WAYS = {
     "consumer": "the consumer, everything a cell holds, committed",
     "noop": "Spark's Kafka source to `noop`, tuned",

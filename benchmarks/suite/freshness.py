@@ -17,7 +17,7 @@ from benchmarks.watching import AdmittedWatch, Floats, freshness
 QUESTION = "How long after its end is a play visible in the query service, and at what cost?"
 _SIZES = {
     "tiny": ((1_000,), 8, 8),
-    "full": ((1_000, 5_000, 10_000, 20_000, 30_000), 30, 90),
+    "full": ((1_000, 15_000, 30_000), 25, 60),
     "long": ((1_000, 10_000, 20_000, 30_000), 30, 600),
 }
 _WARM_SECONDS = 10.0
@@ -31,12 +31,14 @@ def measure(size: str) -> Result:
     """Run the whole way at ever higher rates; stay longest at the highest."""
     rates, seconds, longest = _SIZES[size]
     found = [_at(rate, longest if rate == rates[-1] else seconds) for rate in rates]
-    while not found[-1]["held"] and found[-1]["rate"] > rates[0]:
-        lower = found[-1]["rate"] * 4 // 5
-        found.append(_at(lower, longest))
-    held = max((each for each in found if each["held"]), key=lambda each: each["rate"])
-    steady = found[-1] if found[-1]["held"] else held
-    fit = _fit([each for each in found if each["held"]])
+    if not found[-1]["held"]:
+        # Halfway between what was held and what was not: at most two more looks.
+        for _ in range(2):
+            low, high = _bracket(found)
+            found.append(_at((low + high) // 2, longest))
+    found.sort(key=lambda each: each["rate"])
+    held = max(found, key=lambda each: (each["held"], each["rate"]))
+    fit = _fit([each for each in found if each["held"]] or found)
     return Result(
         "freshness",
         QUESTION,
@@ -45,10 +47,16 @@ def measure(size: str) -> Result:
             Target(
                 f"p99 freshness at {held['rate']:,} listens/s", held["p99"], 2.0, "at most", "s"
             ),
-            Target("highest rate held", held["rate"], 30_000, "at least", "listens/s"),
             Target(
-                f"growth of the median at {steady['rate']:,}/s over {steady['seconds']:.0f} s",
-                steady["growth"],
+                "highest rate held",
+                held["rate"] if held["held"] else 0,
+                30_000,
+                "at least",
+                "listens/s",
+            ),
+            Target(
+                f"growth of the median at {held['rate']:,}/s over {held['seconds']:.0f} s",
+                held["growth"],
                 0.2,
                 "at most",
                 "s",
@@ -69,6 +77,12 @@ def measure(size: str) -> Result:
             ),
         ],
     )
+
+
+def _bracket(found: list[dict[str, Any]]) -> tuple[int, int]:
+    """Return the highest rate that was held and the lowest above it that was not."""
+    low = max((each["rate"] for each in found if each["held"]), default=0)
+    return low, min(each["rate"] for each in found if not each["held"] and each["rate"] > low)
 
 
 def _at(rate: int, seconds: float) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from benchmarks.services import QUERY, QueryChild
 from sottovoce.wire.v1 import query_pb2
 
 QUESTION = "What does a cached answer cost beside an empty gRPC call?"
-_SIZES = {"tiny": ((1, 16), 0.6, 1), "full": ((1, 2, 4, 8, 16, 32, 64), 1.5, 3)}
+_SIZES = {"tiny": ((1, 16), 0.6, 1), "full": ((1, 2, 4, 8, 16, 32, 64), 1.2, 2)}
 _HALF_LOAD_CLIENTS = 16
 
 
