@@ -66,10 +66,17 @@ def choices(known: DataSetStatus, grain: Grain) -> list[Choice]:
 
 
 def default_choice(known: DataSetStatus, grain: Grain, slices: int) -> Choice:
-    """Return the first choice of at least so many slices; everything where none is as long."""
-    offered = choices(known, grain)
-    enough = (each for each in offered if each.length and each.length >= slices * known.slice)
-    return next(enough, EVERYTHING)
+    """Return the shortest choice of at least so many slices.
+
+    Where not as much is held, the longest that has its like before it; else everything.
+    """
+    offered = [each for each in choices(known, grain) if each.length is not None]
+    there = extent(known, grain)
+    for each in offered:
+        if each.length is not None and each.length >= slices * known.slice:
+            return each
+    halves = [each for each in offered if there and each.length and 2 * each.length <= there.length]
+    return halves[-1] if halves else EVERYTHING
 
 
 def resolve(choice: Choice, known: DataSetStatus, grain: Grain) -> TimeRange | None:

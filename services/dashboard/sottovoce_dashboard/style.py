@@ -21,13 +21,13 @@ CSS: Final = """
 .sv-privacy { margin: .15rem 0 0; font-size: .87rem; opacity: .8; }
 
 .sv-ranking { list-style: none; margin: 0 !important; padding: 0 !important; }
-.sv-ranking li { display: grid; grid-template-columns: 1.9rem 2.6rem 1fr auto; gap: .35rem;
+.sv-ranking li { display: grid; grid-template-columns: 1.9rem 2.6rem 1fr 4.6rem; gap: .35rem;
   align-items: center; padding: .3rem 0 !important; margin: 0 !important; font-size: .95rem;
   border-bottom: 1px solid color-mix(in srgb, currentColor 10%, transparent); }
 .sv-rank { text-align: right; font-variant-numeric: tabular-nums; opacity: .65; }
 .sv-move { text-align: center; font-size: .8rem; font-variant-numeric: tabular-nums;
   white-space: nowrap; }
-.sv-rose { color: #12905f; } .sv-fell { color: #cf4a3c; }
+.sv-rose { color: #16a06b; } .sv-fell { color: #dd5a4a; }
 .sv-same { opacity: .45; } .sv-new { opacity: .65; font-style: italic; }
 .sv-name { min-width: 0; display: block; }
 .sv-title { font-weight: 600; overflow-wrap: anywhere; }
@@ -37,7 +37,7 @@ CSS: Final = """
 .sv-bar span { position: absolute; inset: 0 auto 0 0; background: #7b6ce0; border-radius: 3px;
   transition: width .4s ease; }
 .sv-bar .sv-high { opacity: .4; }
-.sv-count { font-variant-numeric: tabular-nums; font-weight: 600; padding-left: .6rem; }
+.sv-count { font-variant-numeric: tabular-nums; font-weight: 600; text-align: right; }
 .st-key-answers table { font-size: .88rem; }
 .st-key-answers table td { border-left: none; border-right: none; white-space: nowrap; }
 .st-key-answers table th:empty { display: none; }

@@ -45,7 +45,7 @@ def demo(
     dashboard_port: Annotated[int, _port("The dashboard.")] = 8_501,
     dashboard: Annotated[bool, typer.Option(help="Start the dashboard too.")] = True,
 ) -> None:
-    """Start a real Kafka, made-up listeners, Spark, the query service and a dashboard; show them live.
+    """Start a real Kafka, made-up listeners, Spark, the query service and a dashboard, live.
 
     Needs Java 17 or newer; downloads Kafka the first time. Ctrl-C stops all of it.
     """

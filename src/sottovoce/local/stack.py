@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 import fcntl
 import shutil
+import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -41,6 +42,7 @@ class StackPorts:
     producer_metrics: int = 9_461
     consumer_metrics: int = 9_462
     query_metrics: int = 9_463
+    dashboard: int = 8_501
 
     @classmethod
     def free(cls) -> StackPorts:
@@ -50,13 +52,15 @@ class StackPorts:
             chosen.add(ports.free_port())
         return cls(*chosen)
 
-    def require_free(self) -> None:
-        """Return when all are free.
+    def require_free(self, unused: Collection[str] = ()) -> None:
+        """Return when all but the unused are free.
 
         Raises:
             PrerequisiteError: one is taken; the message names the option to change.
         """
         for each in dataclasses.fields(self):
+            if each.name in unused:
+                continue
             option = f"--{each.name.replace('_', '-')}-port"
             prerequisites.port(getattr(self, each.name), option).require()
 
@@ -78,6 +82,7 @@ class StackSettings:
         lateness_ms: how late a listen of `live` may come; None: the profile's.
         listens_per_slice: C of `live`; None: the profile's.
         truth: whether the producer keeps exactly what it wrote.
+        dashboard: whether there is one.
     """
 
     folder: Path
@@ -92,6 +97,7 @@ class StackSettings:
     lateness_ms: int | None = None
     listens_per_slice: int | None = None
     truth: bool = False
+    dashboard: bool = False
 
 
 class Stack:
@@ -140,7 +146,15 @@ class Stack:
             "--query-grace-seconds=1",
             "--query-drain-seconds=0",
         )
-        self.services = (self.producer, self.consumer, self.query)
+        self.dashboard = Child(
+            "dashboard",
+            "sottovoce_dashboard.main",
+            [f"--dashboard-port={at.dashboard}", f"--query-address={self.query_address}"],
+            folder / "log" / "dashboard.log",
+        )
+        self.services: tuple[Child, ...] = (self.producer, self.consumer, self.query)
+        if settings.dashboard:
+            self.services = (*self.services, self.dashboard)
 
     def _child(self, name: str, module: str, *arguments: str) -> Child:
         log = self.settings.folder / "log" / f"{module.split('.')[0].split('_')[1]}.log"
@@ -167,7 +181,7 @@ class Stack:
     def _start(self) -> None:
         settings = self.settings
         prerequisites.java().require()
-        settings.ports.require_free()
+        settings.ports.require_free(() if settings.dashboard else ("dashboard",))
         self._clear_folder()
         catalogue_file = settings.folder / "made-up-catalogue.csv"
         preparations = self._preparations(catalogue_file)
@@ -187,6 +201,8 @@ class Stack:
         self._wait("producer", lambda: read_metrics(settings.ports.producer_metrics) is not None)
         self._wait("query service", self._query_serves)
         self._wait("consumer", self._consumer_counts)
+        if settings.dashboard:
+            self._wait("dashboard", self._dashboard_listens)
 
     def _preparations(self, catalogue_file: Path) -> list[Child]:
         main, log = "sottovoce_producer.main", self.settings.folder / "log" / "producer.log"
@@ -243,7 +259,16 @@ class Stack:
 
     def _consumer_counts(self) -> bool:
         page = read_metrics(self.settings.ports.consumer_metrics)
-        return page is not None and bool(page.total("sottovoce_consumer_last_commit_seconds"))
+        return page is not None and bool(
+            page.total("sottovoce_consumer_last_commit_timestamp_seconds")
+        )
+
+    def _dashboard_listens(self) -> bool:
+        try:
+            with socket.create_connection((ports.LOOPBACK, self.settings.ports.dashboard), 1):
+                return True
+        except OSError:
+            return False
 
     def _wait(self, name: str, ready: Callable[[], bool], timeout: float = 180.0) -> None:
         began = time.monotonic()
@@ -269,8 +294,9 @@ class Stack:
     def stop(self) -> None:
         """Stop everything in order: who writes first, the log last. Stopping twice is fine."""
         self.producer.stop(timeout=10)
-        for service in (self.consumer, self.query):
+        for service in (self.consumer, self.query, self.dashboard):
             service.ask_to_end()
+        self.dashboard.stop(timeout=5)
         self.query.stop(timeout=5)
         self.consumer.stop(timeout=15)
         self.broker.stop(timeout=15)

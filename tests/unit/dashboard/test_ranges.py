@@ -42,7 +42,13 @@ def test_choices_fit_the_grain_and_end_with_everything():
 
 def test_the_first_choice_is_long_enough_to_be_a_picture():
     assert str(ranges.default_choice(live(), "pane", 4)) == "Last 2 minutes"
-    assert ranges.default_choice(live(), "pane", 100) == EVERYTHING
+
+
+def test_where_little_is_held_the_first_choice_has_its_like_before_it():
+    assert str(ranges.default_choice(live(), "pane", 100)) == "Last 2 minutes"
+    young = live(first_slice=NOON - 30 * SECOND)
+    assert str(ranges.default_choice(young, "pane", 4)) == "Last 10 seconds"
+    assert ranges.default_choice(young, "slice", 4) == EVERYTHING
 
 
 def test_two_times_of_the_readers_own_are_widened_to_the_grain_in_either_order():
