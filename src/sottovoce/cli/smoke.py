@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 import time
 from pathlib import Path
@@ -30,7 +31,9 @@ def smoke(
     form: FormatOption = OutputFormat.TABLE,
     folder: Annotated[
         Path | None,
-        typer.Option(help="Where it runs; kept.", show_default="a new one, removed at the end"),
+        typer.Option(
+            help="Where it runs; kept.", show_default="a new one, removed when all is fine"
+        ),
     ] = None,
     rate: Annotated[float, typer.Option(min=10, help="Made-up plays a second.")] = 300.0,
     slice_seconds: Annotated[int, typer.Option(min=4, help="Length of a slice.")] = 6,
@@ -47,13 +50,13 @@ def smoke(
     def progress(line: str) -> None:
         typer.echo(f"{time.monotonic() - began:5.1f} s  {line}", err=True)
 
+    if folder is None:
+        default_folder().mkdir(parents=True, exist_ok=True)
+        here = Path(tempfile.mkdtemp(dir=default_folder(), prefix="smoke-"))
+    else:
+        here = folder
     with ending_signals():
-        if folder is not None:
-            checks = _run(folder, rate, slice_seconds, progress)
-        else:
-            default_folder().mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(dir=default_folder(), prefix="smoke-") as made:
-                checks = _run(Path(made), rate, slice_seconds, progress)
+        checks = _run(here, rate, slice_seconds, progress)
     progress("all is stopped")
     wrong = [each for each in checks if not each.fine]
     print_rows(
@@ -69,6 +72,8 @@ def smoke(
         {"question": "question", "answer": "answer", "truth": "truth", "ok": "ok"},
         form,
     )
+    if folder is None and not wrong:
+        shutil.rmtree(here)
     if wrong:
         raise SmokeFailedError(_why(wrong, len(checks)))
     typer.echo(f"All {len(checks)} answers are the truth.", err=True)

@@ -17,6 +17,8 @@ from sottovoce.local.errors import JarsUnavailableError
 KAFKA_VERSION = "4.4.0"
 FOLDER_SETTING = "SOTTOVOCE_LOCAL_FOLDER"
 
+_JARS_A_LINE = 9
+
 type Progress = Callable[[str], None]
 
 
@@ -101,7 +103,8 @@ class KafkaJars:
         def count() -> None:
             nonlocal done
             done += 1
-            progress(f"{title}: {done} of {len(jars)}")
+            if done % _JARS_A_LINE == 0 or done == len(jars):
+                progress(f"{title}: {done} of {len(jars)}")
 
         progress(title)
         with tempfile.TemporaryDirectory(dir=home, prefix="fetching-") as name:
