@@ -100,11 +100,23 @@ def test_a_slow_rate_is_kept(plays):
     assert (clock.now - START) / 1000 == pytest.approx(len(plays) / 0.5, rel=0.05)
 
 
-def test_as_fast_as_possible_nobody_waits(plays):
+@pytest.mark.parametrize("batch_plays", [10, 1_000_000])
+def test_as_fast_as_possible_a_listeners_plays_are_a_millisecond_apart(plays, batch_plays):
     clock = Clock()
-    batches = list(source(plays, clock, 0.0).batches(None))
-    assert clock.now == START
+    batches = []
+    for batch in source(plays, clock, 0.0, batch_plays=batch_plays).batches(None):
+        assert clock.now - 1_100 <= batch.plays.end_time_ms.min()
+        assert batch.plays.end_time_ms.max() <= clock.now
+        batches.append(batch)
     assert sorted(told(batches)) == expected(plays, 3)
+    heard = [
+        (batch.plays.accounts[account], int(end))
+        for batch in batches
+        for account, end in zip(batch.plays.account, batch.plays.end_time_ms, strict=True)
+    ]
+    assert len(set(heard)) == len(heard)
+    busiest = max(np.bincount(plays.account))
+    assert clock.now - START <= busiest + len(batches)
 
 
 def test_in_its_own_rhythm_plays_end_at_their_weekday_and_hour(plays):
