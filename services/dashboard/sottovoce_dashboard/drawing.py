@@ -42,10 +42,11 @@ def figure(label: str, estimate: Estimate, help_text: str, before: Estimate | No
     """
     value, around = wording.count(estimate.value), wording.interval(estimate)
     if before is not None and before.value and around == "exact":
-        part = (estimate.value - before.value) / before.value
+        change = f"{100 * (estimate.value - before.value) / before.value:+z.1f} %"
+        same = change == "+0.0 %"
         st.metric(
-            label, value, f"{100 * part:+.1f} %", help=help_text, border=True,
-            delta_description="vs the time before",
+            label, value, change, "off" if same else "normal", help=help_text, border=True,
+            delta_arrow="off" if same else "auto", delta_description="vs the time before",
         )  # fmt: skip
     else:
         below = around if around == "exact" else f"within {around}"

@@ -75,10 +75,13 @@ def _item(row: Row, most: float, unit: str) -> str:
     low = max(0.0, 100 * row.count.lower / most)
     high = max(low, 100 * row.count.upper / most)
     detail = f'<span class="sv-detail">{escape(row.detail)}</span>' if row.detail else ""
-    tooltip = escape(f"{wording.count(row.count.value)} {unit} ({wording.interval(row.count)})")
+    title = f'<span class="sv-title">{escape(row.title)}</span>'
+    name = f"{row.title}, {row.detail}" if row.detail else row.title
+    figure = f"{wording.count(row.count.value)} {unit} ({wording.interval(row.count)})"
+    tooltip = escape(f"{name}: {figure}")
     return (
         f'<li title="{tooltip}"><span class="sv-rank">{row.rank}</span>{_arrow(row.movement)}'
-        f'<span class="sv-name"><span class="sv-title">{escape(row.title)}</span>{detail}'
+        f'<span class="sv-name"><span class="sv-line">{title}{detail}</span>'
         f'<span class="sv-bar" aria-hidden="true"><span class="sv-high" style="width:{high:.2f}%">'
         f'</span><span class="sv-low" style="width:{low:.2f}%"></span></span></span>'
         f'<span class="sv-count">{wording.count(row.count.value)}</span></li>'

@@ -30,8 +30,9 @@ CSS: Final = """
 .sv-rose { color: #16a06b; } .sv-fell { color: #dd5a4a; }
 .sv-same { opacity: .45; } .sv-new { opacity: .65; font-style: italic; }
 .sv-name { min-width: 0; display: block; }
-.sv-title { font-weight: 600; overflow-wrap: anywhere; }
-.sv-detail { opacity: .7; margin-left: .5rem; font-size: .9rem; overflow-wrap: anywhere; }
+.sv-line { display: block; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+.sv-title { font-weight: 600; }
+.sv-detail { opacity: .7; margin-left: .5rem; font-size: .9rem; }
 .sv-bar { position: relative; display: block; height: 5px; margin-top: .28rem; border-radius: 3px;
   background: color-mix(in srgb, currentColor 8%, transparent); overflow: hidden; }
 .sv-bar span { position: absolute; inset: 0 auto 0 0; background: #7b6ce0; border-radius: 3px;
@@ -42,6 +43,7 @@ CSS: Final = """
 .st-key-answers table td { border-left: none; border-right: none; white-space: nowrap; }
 .st-key-answers table th:empty { display: none; }
 .st-key-answers table thead:not(:has(th:not(:empty))) { display: none; }
+@media (max-width: 40rem) { .sv-line { white-space: normal; overflow-wrap: anywhere; } }
 @media (prefers-reduced-motion: reduce) { .sv-bar span { transition: none; } }
 """
 

@@ -144,7 +144,7 @@ def correlations(answer: Correlation) -> pa.Table:
                     "row": feature(first),
                     "column": feature(second),
                     "r": pair.value if known else None,
-                    "label": f"{pair.value:.2f}".replace("-", "\N{MINUS SIGN}") if known else "",
+                    "label": f"{pair.value:z.2f}".replace("-", "\N{MINUS SIGN}") if known else "",
                     "interval": (
                         f"{pair.lower:.3f} to {pair.upper:.3f}".replace("-", "\N{MINUS SIGN}")
                         if known

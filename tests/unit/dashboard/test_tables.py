@@ -77,6 +77,11 @@ def test_a_correlation_that_is_none_is_no_number():
     assert rows[2]["row"] == "duration"
 
 
+def test_no_correlation_is_written_as_less_than_nothing():
+    rows = tables.correlations(correlation(1.0, -0.001, -0.001, 1.0)).to_pylist()
+    assert rows[1]["label"] == "0.00"
+
+
 def test_the_strongest_pairs_come_first_and_none_with_itself():
     pairs = tables.strongest(correlation(1, 0.2, -0.9, 0.2, 1, math.nan, -0.9, math.nan, 1))
     assert [(a, b) for a, b, _ in pairs] == [("tempo", "energy"), ("duration", "energy")]

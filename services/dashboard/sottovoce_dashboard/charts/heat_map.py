@@ -9,7 +9,7 @@ from sottovoce_dashboard.charts.spec import SCHEMA, Spec, text_axis, titled
 
 _CELL = 46
 _HEADER = 90
-_STRONG = 0.55
+_STRONG: Final = {False: 0.55, True: 0.7}
 _ON_STRONG: Final = {False: "#ffffff", True: "#12111a"}
 
 
@@ -67,7 +67,7 @@ def heat_map(features: Sequence[str], *, dark: bool) -> Spec:
                     "text": {"field": "label", "type": "nominal"},
                     "color": {
                         "condition": {
-                            "test": f"abs(datum.r) > {_STRONG}",
+                            "test": f"abs(datum.r) > {_STRONG[dark]}",
                             "value": _ON_STRONG[dark],
                         },
                         "value": _ON_STRONG[not dark],
