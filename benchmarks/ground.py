@@ -39,6 +39,14 @@ class Ground:
         self.history = dataclasses.replace(profile["history"], shards=shards)
 
     def __enter__(self) -> Self:
+        try:
+            self._make()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def _make(self) -> None:
         began = time.time()
         self.broker.start()
         self.start_seconds = time.time() - began
@@ -50,7 +58,6 @@ class Ground:
             [self.live, self.history],
             [Terms("live", **bounds), Terms("history", listens_per_slice=200, slices_per_day=1)],
         )
-        return self
 
     def __exit__(self, *_: object) -> None:
         self.broker.stop()
