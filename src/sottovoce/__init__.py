@@ -1,3 +1,3 @@
-"""Real-time analytics over what people listen to, that never give away what one person listened to."""
+"""Real-time analytics over what people listen to; what one person played stays untold."""
 
 __version__ = "0.1.0"
