@@ -324,13 +324,26 @@ def test_every_form_of_fixed_width_items_is_the_same(case):
 @pytest.mark.parametrize(
     "items",
     ["text", b"bytes", [1, 2], [None], np.array([1.5]), np.zeros((2, 2)), pa.array(["a", None]),
-     pa.array([1.5])],
+     pa.array([1.5]), None, 5, ["\ud800"], np.array(["\ud800"]),
+     np.ma.array(["a", "b"], mask=[False, True])],
     ids=str,
 )  # fmt: skip
 def test_what_is_no_item_is_refused(case, items):
     sketch = case.make()
     with pytest.raises(UnsupportedItems):
         sketch.update(items)
+    assert sketch == case.make()
+
+
+@applies("one string")
+@pytest.mark.parametrize(
+    "items",
+    [[], (), np.array([]), np.array([], dtype=object), pa.array([]), pa.chunked_array([[]])],
+    ids=repr,
+)  # fmt: skip
+def test_no_items_change_nothing_in_whatever_form(case, items):
+    sketch = case.make()
+    sketch.update(items)
     assert sketch == case.make()
 
 

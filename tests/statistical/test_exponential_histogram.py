@@ -128,3 +128,18 @@ def test_ticks_and_counts_are_integers(row):
     with pytest.raises(UnsupportedItems, match="integers"):
         histogram.update([row])
     assert histogram == ExponentialHistogram()
+
+
+@pytest.mark.parametrize("row", [(1,), (1, 2, 3), 5, None])
+def test_a_row_is_a_tick_and_a_count(row):
+    with pytest.raises(UnsupportedItems, match="tick, count"):
+        ExponentialHistogram().update([row])
+
+
+def test_a_count_that_is_refused_takes_nothing_away():
+    histogram = ExponentialHistogram()
+    histogram.add(1, 2**62)
+    before = histogram.payload()
+    with pytest.raises(InvalidParameter, match="2\\^62"):
+        histogram.add(1, 1)
+    assert histogram.payload() == before

@@ -114,8 +114,8 @@ class SimilarTracks(Sketch):
         Raises:
             InvalidParameter: The shapes don't fit, or a feature is infinite.
         """
-        keys = np.asarray(ids, dtype=np.uint64)
-        matrix = np.asarray(features, dtype=np.float32)
+        keys = _read_ids(ids)
+        matrix = _read_features(features)
         if matrix.size == 0 and keys.size == 0:
             return
         if matrix.ndim != 2 or keys.shape != matrix.shape[:1] or not matrix.shape[1]:
@@ -247,7 +247,7 @@ class SimilarTracks(Sketch):
                     f"no track with the id {track} among the {len(self)} that have features"
                 )
             return self._indexed().directions[place], place
-        features = np.asarray(track, dtype=np.float32)
+        features = _read_features(track)
         if len(self) and features.shape != (self.dimensions,):
             raise InvalidParameter(
                 f"a track has {self.dimensions} features here, not the shape {features.shape}"
@@ -277,3 +277,17 @@ class SimilarTracks(Sketch):
         return [
             Similar(int(self._ids[places[i]]), float(np.clip(similarity[i], -1, 1))) for i in best
         ]
+
+
+def _read_ids(ids: ArrayLike) -> NDArray[np.uint64]:
+    read = np.asarray(ids)
+    if read.size and (read.dtype.kind not in "iu" or read.min() < 0):
+        raise InvalidParameter(f"ids must be integers from 0 to 2^64 - 1: {ids!r:.60}")
+    return read.astype(np.uint64)
+
+
+def _read_features(features: ArrayLike) -> NDArray[np.float32]:
+    try:
+        return np.asarray(features, dtype=np.float32)
+    except (TypeError, ValueError) as error:
+        raise InvalidParameter(f"features must be numbers: {error}") from error

@@ -89,7 +89,11 @@ class ExponentialHistogram(Sketch):
     def update(self, items: Iterable[tuple[int, int]] | NDArray[np.int64]) -> None:
         """Adds rows of (tick, count) in order; the same as `add` for each, up to one it refuses."""
         rows = items.tolist() if isinstance(items, np.ndarray) else items
-        for tick, count in rows:
+        for row in rows:
+            try:
+                tick, count = row
+            except (TypeError, ValueError) as error:
+                raise UnsupportedItems(f"a row must be (tick, count): {row!r:.60}") from error
             self.add(tick, count)
 
     def add(self, tick: int, count: int = 1) -> None:
@@ -181,12 +185,14 @@ class _Side:
         self.limit = _SPARE_BUCKETS
 
     def add(self, tick: int, count: int, expired: int, share: float) -> None:
-        if self.lasts and self.lasts[-1] == tick:  # the newest bucket is always a single tick
-            count += self.sizes.pop()
-            self.firsts.pop()
-            self.lasts.pop()
+        again = bool(self.lasts) and self.lasts[-1] == tick  # the newest is always a single tick
+        if again:
+            count += self.sizes[-1]
         if count > _MAX_SIZE:
             raise InvalidParameter(f"the counts of one tick pass 2^62: {count}")
+        if again:
+            self.sizes[-1] = count
+            return
         self.firsts.append(tick)
         self.lasts.append(tick)
         self.sizes.append(count)

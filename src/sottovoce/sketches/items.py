@@ -13,7 +13,7 @@ Signed integers are in two's complement, so 1 is the same item in int64 and uint
 numpy itself drops the trailing zero bytes of `S` and `U` elements; give such items in another form.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -69,16 +69,21 @@ class Items:
             return _read_arrow(items)
         if isinstance(items, np.ndarray):
             return _read_numpy(items)
-        if not isinstance(items, Sequence):
-            items = list(items)
-        return _read_sequence(items)
+        if not isinstance(items, Iterable):
+            raise UnsupportedItems(
+                f"items must be a sequence of str or bytes or an array, not {items!r:.60}"
+            )
+        return _read_sequence(items if isinstance(items, Sequence) else list(items))
 
 
 def _read_sequence(items: Sequence[str | bytes]) -> Items:
     encoded: list[bytes] = []
     for item in items:
         if isinstance(item, str):
-            encoded.append(item.encode())
+            try:
+                encoded.append(item.encode())
+            except UnicodeEncodeError as error:
+                raise UnsupportedItems(f"an item has no UTF-8: {item!r:.60}") from error
         elif isinstance(item, bytes):
             encoded.append(item)
         else:
@@ -93,6 +98,10 @@ def _read_sequence(items: Sequence[str | bytes]) -> Items:
 
 def _read_numpy(items: NDArray[np.generic]) -> Items:
     kind = items.dtype.kind
+    if np.ma.is_masked(items):
+        raise UnsupportedItems("items must not be masked: leave the masked ones out")
+    if items.shape == (0,):
+        return _read_sequence([])
     if items.ndim == 2 and items.dtype == np.uint8:
         return Items.of_width(items.view(np.uint8))
     if items.ndim != 1:
@@ -107,7 +116,10 @@ def _read_numpy(items: NDArray[np.generic]) -> Items:
         plain = np.ascontiguousarray(items)
         return Items.of_width(plain.view(np.uint8).reshape(len(items), items.dtype.itemsize))
     if kind == "U":
-        return _read_numpy(np.char.encode(items.astype(np.str_), "utf-8"))
+        try:
+            return _read_numpy(np.char.encode(items.astype(np.str_), "utf-8"))
+        except UnicodeEncodeError as error:
+            raise UnsupportedItems(f"an item has no UTF-8: {error}") from error
     if kind == "S":
         plain = np.ascontiguousarray(items)
         width = items.dtype.itemsize
@@ -131,6 +143,8 @@ def _read_arrow(items: pa.Array | pa.ChunkedArray) -> Items:
         if items.null_count:
             raise UnsupportedItems("items must not be null: the dictionary holds a null")
     kind = items.type
+    if len(items) == 0:
+        return _read_sequence([])
     if pa.types.is_integer(kind):
         return _read_numpy(items.to_numpy(zero_copy_only=False))
     if pa.types.is_fixed_size_binary(kind):
@@ -144,8 +158,6 @@ def _read_arrow(items: pa.Array | pa.ChunkedArray) -> Items:
         items = items.cast(pa.large_binary())
     elif not (pa.types.is_large_string(kind) or pa.types.is_large_binary(kind)):
         raise UnsupportedItems(f"items can't be an arrow array of type {kind}")
-    if len(items) == 0:
-        return _read_sequence([])
     _, offsets, values = items.buffers()
     bounds = np.frombuffer(offsets, dtype=np.int64)[items.offset : items.offset + len(items) + 1]
     data = np.frombuffer(values, np.uint8) if values else np.empty(0, np.uint8)

@@ -3,7 +3,7 @@
 from typing import Self
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from sottovoce.sketches.errors import InvalidParameter, SketchError
 from sottovoce.sketches.estimate import Estimate
@@ -96,9 +96,12 @@ class KeyCounts(Sketch):
             keys: the rows' keys, uint64, shape (n,).
             counts: not negative, shape (n,) for width 1 or (n, width), or one for all.
         """
-        key = np.ascontiguousarray(keys, dtype=np.uint64)
-        group = np.asarray(groups)
-        count = np.asarray(counts, dtype=np.int64)
+        given = _read_integers(keys, "keys")
+        if given.dtype.kind == "i" and given.size and given.min() < 0:
+            raise InvalidParameter(f"a key must be from 0 to 2^64 - 1: {given.min()}")
+        key = np.ascontiguousarray(given, dtype=np.uint64)
+        group = _read_integers(groups, "groups")
+        count = _read_integers(counts, "counts").astype(np.int64)
         if group.size and (group.min() < 0 or group.max() > 0xFFFFFFFF):
             raise InvalidParameter(f"a group must be from 0 to 2^32 - 1: {group.min()}")
         if key.ndim != 1:
@@ -106,7 +109,7 @@ class KeyCounts(Sketch):
         if count.ndim == 1 and self._width == 1 and count.shape == key.shape:
             count = count[:, None]
         try:
-            group = np.broadcast_to(group.astype(np.uint32), key.shape)
+            groups_of_rows = np.broadcast_to(group.astype(np.uint32), key.shape)
             count = np.broadcast_to(count, (len(key), self._width))
         except ValueError as error:
             raise InvalidParameter(
@@ -115,7 +118,7 @@ class KeyCounts(Sketch):
             ) from error
         if count.size and count.min() < 0:
             raise InvalidParameter(f"a count can't be negative: {count.min()}")
-        self._append(aggregate(group, key, count))
+        self._append(aggregate(groups_of_rows, key, count))
 
     def _append(self, rows: Rows) -> None:
         if not len(rows[1]):
@@ -279,3 +282,12 @@ class KeyCounts(Sketch):
 
     def _merge(self, other: Self) -> None:
         self._append(other._rows())
+
+
+def _read_integers(values: ArrayLike, what: str) -> NDArray[np.integer]:
+    read = np.asarray(values)
+    if read.dtype.kind == "f" and (read == np.trunc(read)).all() and (abs(read) < 1 << 53).all():
+        read = read.astype(np.int64)  # whole numbers all the same
+    if read.dtype.kind not in "iu":
+        raise InvalidParameter(f"{what} must be whole numbers below 2^64: {values!r:.60}")
+    return read

@@ -68,7 +68,12 @@ class Moments(Sketch):
             items: a matrix (n, dimensions) of finite numbers; times `scale` below 2^52.
             weights: how often each vector counts, integers that are not negative; None for once.
         """
-        matrix = np.asarray(items, dtype=np.float64)
+        try:
+            matrix = np.asarray(items, dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            raise InvalidParameter(f"vectors must be rows of numbers: {error}") from error
+        if matrix.shape == (0,) and weights is None:
+            return
         if matrix.ndim != 2 or not 1 <= matrix.shape[1] <= _MAX_DIMENSIONS:
             raise InvalidParameter(f"vectors must come as a matrix (n, d): shape {matrix.shape}")
         if self._dimensions not in (None, matrix.shape[1]):

@@ -146,6 +146,10 @@ def test_a_larger_similarity_is_likelier_found():
         (lambda: SimilarTracks([1], [[1.0]]).query(-1), "no track with the id -1"),
         (lambda: SimilarTracks([1], [[1.0]]).query(2**64), "no track with the id"),
         (lambda: SimilarTracks([1], [[1.0]]).query([1.0, 2.0]), "has 1 features here"),
+        (lambda: SimilarTracks([-1], [[1.0]]), "ids must be integers"),
+        (lambda: SimilarTracks([1.5], [[1.0]]), "ids must be integers"),
+        (lambda: SimilarTracks([1], [["loud"]]), "features must be numbers"),
+        (lambda: SimilarTracks([1], [[1.0]]).query("loud"), "features must be numbers"),
         (lambda: SimilarTracks([1], [[1.0]]).query([np.nan]), "at least one known feature"),
     ],
 )

@@ -115,12 +115,18 @@ def test_columns_are_apart_and_broadcast():
         ([0], [1], [-1]),
         ([0, 0], [1], [1]),
         ([0], [1], [[1, 2]]),
+        ([0], [1], [1.5]),
+        ([0], [1.5], [1]),
+        ([0.5], [1], [1]),
+        ([0], [-1], [1]),
+        ([0], ["a"], [1]),
+        ([0], [1], [2**63]),
     ],
 )
 def test_rows_that_fit_no_table_are_refused(groups, keys, counts):
     sketch = KeyCounts()
     with pytest.raises(InvalidParameter):
-        sketch.add(np.array(groups), np.array(keys, np.uint64), np.array(counts))
+        sketch.add(np.array(groups), np.array(keys), np.array(counts))
     assert len(sketch) == 0
 
 

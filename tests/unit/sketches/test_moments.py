@@ -73,7 +73,9 @@ def test_huge_and_tiny_variances_still_correlate():
     assert moments.correlation()[0, 1] == pytest.approx(-1.0, abs=1e-3)
 
 
-@pytest.mark.parametrize("bad", [[[np.nan]], [[np.inf]], [[1e30]], [1.0], [[]]])
+@pytest.mark.parametrize(
+    "bad", [[[np.nan]], [[np.inf]], [[1e30]], [1.0], [[]], [["loud"]], [[1], [2, 3]]]
+)
 def test_what_is_no_vector_is_refused(bad):
     moments = Moments()
     with pytest.raises(InvalidParameter):
@@ -93,3 +95,9 @@ def test_other_dimensions_are_refused():
         moments.merge(other)
     with pytest.raises(InvalidParameter, match="2 are expected"):
         moments.update([[1.0, 2.0, 3.0]])
+
+
+def test_no_vectors_change_nothing():
+    moments = Moments()
+    moments.update([])
+    assert moments == Moments()
