@@ -22,6 +22,7 @@ from sottovoce.catalogue import (
 from sottovoce.wire import listens as wire
 
 MAX_MS_PLAYED = 2**32 - 1
+_END_OF_TIME_MS = 253_402_300_800_000
 
 type Ints = npt.NDArray[np.int32]
 type Words = npt.NDArray[np.uint64]
@@ -224,6 +225,8 @@ def _what_is_wrong(row: PlayRow, countries: dict[str, int]) -> str:
         return "no account"
     if row.end_time_ms < 0:
         return "ends before 1970"
+    if row.end_time_ms >= _END_OF_TIME_MS:
+        return "ends after the year 9999"
     if row.ms_played is not None and not 0 <= row.ms_played <= MAX_MS_PLAYED:
         return "milliseconds played are negative or too many"
     if row.country not in countries:

@@ -107,6 +107,45 @@ def test_json_lines_that_are_none_spoil_only_themselves(tmp_path):
     assert [bool(row.play) for row in rows] == [True, False, False, False, True]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        '"user_id","end_time","artist_name","track_name","ms_played"\nu,2020-01-01T00:00:00Z,A,T,1\n',
+        "u\t2020-01-01T00:00:00Z\t\tA\t\tT\n",
+        '{"ts": 1577836800000, "userId": "u", "artist": "A", "song": "T"}\n',
+    ],
+)
+def test_a_byte_order_mark_belongs_to_no_name(tmp_path, text):
+    (row,) = LogFile(write(tmp_path, "\ufeff" + text)).rows()
+    assert row.play[:4] == ("u", "", "A", "T")
+
+
+def test_numbers_beyond_all_measure_spoil_only_their_row(tmp_path):
+    event = '{"ts": %s, "userId": 7, "artist": "A", "song": "S", "duration": %s}\n'
+    odd = [("1000", "NaN"), ("1000", "1e400"), ("1" + 30 * "0", "1"), ("1000", "1e300")]
+    path = write(tmp_path, "".join(event % each for each in [("1000", "1"), *odd]) + "[" * 10**5)
+    faults = Faults()
+    assert plays_of(list(LogFile(path).rows()), "", faults).end_time_ms.tolist() == [2_000]
+    assert faults.by_reason == {
+        "ts or duration is missing or no number": (2, 2),
+        "ends after the year 9999": (2, 4),
+        "no JSON": (1, 6),
+    }
+
+
+def test_an_own_file_goes_by_its_names_and_ids_that_are_none_share_a_reason(tmp_path):
+    path = write(
+        tmp_path,
+        "user_id,ts,ms_played,track_name,artist_name,spotify_track_uri\n"
+        "u,2020-01-01T00:00:00Z,1,T,A,spotify:local:A::T:200\n"
+        "u,2020-01-01T00:00:00Z,1,T,A,spotify:episode:1\n"
+        "u,2020-01-01T00:00:00Z,1,T,A,spotify:track:2\n",
+    )
+    rows = list(LogFile(path).rows())
+    assert rows[0].play.spotify_id == ""
+    assert [row.fault for row in rows[1:]] == ["the track's id is no Spotify id"] * 2
+
+
 @pytest.mark.parametrize("text", ["", "nothing known\n", "a,b,c\n1,2,3\n", "{}\n", "\x00\x01"])
 def test_a_file_of_no_known_shape_is_told_the_shapes(tmp_path, text):
     with pytest.raises(SourceError, match=r"no listening log that is known.*Last\.fm-1K"):

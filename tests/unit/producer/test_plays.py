@@ -45,6 +45,7 @@ def test_columns_say_what_the_rows_said():
         (FINE._replace(spotify_id="short"), "no Spotify id"),
         (FINE._replace(account=""), "no account"),
         (FINE._replace(end_time_ms=-1), "before 1970"),
+        (FINE._replace(end_time_ms=10**20), "after the year 9999"),
         (FINE._replace(ms_played=2**32), "too many"),
         (FINE._replace(country="Sweden"), "two letters"),
     ],

@@ -57,7 +57,7 @@ class LogFile:
     def _text(self) -> TextIO:
         raw = self.path.open("rb")
         binary = cast("IO[bytes]", gzip.GzipFile(fileobj=raw)) if self._zipped else raw
-        return io.TextIOWrapper(binary, "utf-8", "surrogateescape", newline="")
+        return io.TextIOWrapper(binary, "utf-8-sig", "surrogateescape", newline="")
 
     def rows(self) -> Iterator[LogRow]:
         """Yield every row, good or bad, in the order of the file.

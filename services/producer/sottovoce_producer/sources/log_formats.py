@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+from sottovoce.catalogue import TrackIdError, spotify_id_to_int
 from sottovoce_producer.plays import PlayRow
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -82,7 +83,16 @@ def _truth(text: str) -> bool | None:
 
 
 def _spotify_id(uri: str) -> str:
-    return uri.removeprefix("spotify:track:").removeprefix("https://open.spotify.com/track/")
+    """Return a track's id; nothing for a file of the listener's own, which has only its names."""
+    if uri.startswith("spotify:local:"):
+        return ""
+    found = uri.removeprefix("spotify:track:").removeprefix("https://open.spotify.com/track/")
+    try:
+        if found:
+            spotify_id_to_int(found)
+    except TrackIdError as error:
+        raise BadRowError("the track's id is no Spotify id") from error
+    return found
 
 
 def _account_data(row: Callable[[str], str]) -> PlayRow:
@@ -142,12 +152,12 @@ def _eventsim(event: dict[str, Any]) -> PlayRow:
     if not event.get("song"):
         raise BadRowError("an event without a song")
     try:
-        start, length = int(event["ts"]), float(event.get("duration") or 0.0)
+        start, length_ms = int(event["ts"]), int(float(event.get("duration") or 0.0) * 1000)
         account = str(event.get("userId") or "")
         artist, title = str(event.get("artist") or ""), str(event["song"])
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise BadRowError("ts or duration is missing or no number") from error
-    return PlayRow(account, "", artist, title, "", start + int(length * 1000))
+    return PlayRow(account, "", artist, title, "", start + length_ms)
 
 
 def _checked(line: int, parse: Callable[[], PlayRow]) -> LogRow:
@@ -208,7 +218,7 @@ def _read_eventsim(lines: Iterable[str]) -> Iterator[LogRow]:
             continue
         try:
             event = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             yield LogRow(line, None, "no JSON")
             continue
         if isinstance(event, dict):
@@ -242,7 +252,7 @@ def _looks_like_lastfm(first_line: str) -> bool:
 def _looks_like_eventsim(first_line: str) -> bool:
     try:
         event = json.loads(first_line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
     return isinstance(event, dict) and {"ts", "userId"} <= event.keys()
 
