@@ -6,9 +6,11 @@ Each setting has a type, a bound, a default and a line of description; `--help` 
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from typing import Literal
 
-from pydantic import Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, CliSettingsSource, SettingsError
 
 from sottovoce.errors import SottovoceError
@@ -57,15 +59,19 @@ def load_settings[S: BaseSettings](settings: type[S], program: str, arguments: l
         )
         return settings(_cli_settings_source=flags)
     except ValidationError as error:
-        raise InvalidSettingsError(
-            "; ".join(
-                f"{'.'.join(map(str, each['loc'])) or 'settings'}: {each['msg']} "
-                f"(got {each['input']!r})"
-                for each in error.errors(include_url=False, include_context=False)
-            )
-        ) from error
+        # Neither the errors' text nor the chain's: it repeats what was given, secrets included.
+        raise InvalidSettingsError("; ".join(map(_sentence, error.errors()))) from None
     except SettingsError as error:
         raise InvalidSettingsError(str(error)) from error
+
+
+def _sentence(error: ErrorDetails) -> str:
+    """Return what is wrong with a setting, and its value, but never those of other settings."""
+    name = ".".join(map(str, error["loc"])) or "settings"
+    given = error["input"]
+    # Of a setting that is missing, or a rule over several, the input is all that was given.
+    got = "" if isinstance(given, Mapping | BaseModel) else f" (got {given!r})"
+    return f"{name}: {error['msg'].removeprefix('Value error, ')}{got}"
 
 
 def end_with_error(error: SottovoceError, code: int = 1) -> None:

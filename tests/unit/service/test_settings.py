@@ -1,7 +1,9 @@
 """Settings from flags and environment."""
 
+import traceback
+
 import pytest
-from pydantic import Field
+from pydantic import Field, SecretStr, model_validator
 
 from sottovoce.service.settings import InvalidSettingsError, ServiceSettings, load_settings
 
@@ -22,6 +24,30 @@ def test_flags_beat_the_environment_and_the_environment_beats_defaults(monkeypat
 def test_wrong_values_are_named_with_their_bound():
     with pytest.raises(InvalidSettingsError, match=r"metrics_port.*65535.*rate.*greater than 0"):
         load_settings(ExampleSettings, "x", ["--rate", "-1", "--metrics-port", "99999"])
+
+
+class PickySettings(ServiceSettings):
+    """Settings with a rule over several, and one that must be given."""
+
+    low: int = Field(0, description="The least")
+    high: int = Field(description="The most")
+    password: SecretStr | None = Field(None, description="A secret")
+
+    @model_validator(mode="after")
+    def _check(self):
+        if self.low > self.high:
+            raise ValueError(f"low {self.low} must not be above high {self.high}")
+        return self
+
+
+@pytest.mark.parametrize("flags", [["--low", "5", "--high", "2"], ["--low", "5"]])
+def test_an_error_tells_no_secret_that_was_given_beside(monkeypatch, flags):
+    monkeypatch.setenv("SOTTOVOCE_PASSWORD", "hunter2")
+    monkeypatch.setenv("SOTTOVOCE_KAFKA_SASL_PASSWORD", "hunter3")
+    with pytest.raises(InvalidSettingsError, match=r"low 5 must not be|high: Field req") as refused:
+        load_settings(PickySettings, "x", flags)
+    shown = "".join(traceback.format_exception(refused.value))
+    assert "hunter" not in shown
 
 
 def test_help_describes_every_setting(capsys):
