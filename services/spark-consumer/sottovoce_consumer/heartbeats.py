@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 
-from confluent_kafka import KafkaError, Message, Producer
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from sottovoce.data_sets.data_set import DataSet
 from sottovoce.kafka import KafkaSettings, Topics
@@ -72,7 +72,9 @@ class Heartbeats:
                     self._producer.produce(
                         topic, self._value, HEARTBEAT_KEY, shard, on_delivery=self._delivered
                     )
-                except BufferError:
+                except (BufferError, KafkaException):
+                    # This thread must outlive whatever the broker does: without it quiet shards
+                    # never complete.
                     self._metrics.heartbeats_failed.inc()
             self._producer.poll(0)
             if self._ended.wait(self._seconds):

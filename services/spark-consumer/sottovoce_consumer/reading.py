@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+import numpy as np
 from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
 from sottovoce.kafka import KafkaSettings
@@ -14,6 +16,8 @@ from sottovoce_consumer.errors import ReadStalledError
 from sottovoce_consumer.ranges import Range
 
 MESSAGES_AT_ONCE: Final = 10_000
+GATHERING_SECONDS: Final = 0.02
+"""How long fewer messages are waited on: a range's end does not wait longer."""
 
 
 class RangeReader:
@@ -40,9 +44,11 @@ class RangeReader:
                 auto_offset_reset="error",
                 fetch_wait_max_ms=20,
                 fetch_error_backoff_ms=20,
-                # What is fetched beyond a range is thrown away, so don't run far ahead.
-                queued_min_messages=20_000,
-                queued_max_messages_kbytes=16_384,
+                # What is fetched beyond a range is thrown away, so don't run far ahead; but a full
+                # queue must not be waited on for librdkafka's second.
+                queued_min_messages=100_000,
+                queued_max_messages_kbytes=65_536,
+                fetch_queue_backoff_ms=5,
                 check_crcs=True,
             )
         )
@@ -66,7 +72,6 @@ class RangeReader:
             yield from self._read_at_once(at_once)
 
     def _read_at_once(self, open_ranges: dict[int, Range]) -> Iterator[tuple[Range, list[Message]]]:
-        alone = len(open_ranges) == 1
         self._consumer.assign(
             [
                 TopicPartition(self._topic, span.shard, span.from_offset)
@@ -75,13 +80,13 @@ class RangeReader:
         )
         last = time.monotonic()
         while open_ranges:
-            messages = self._consumer.consume(MESSAGES_AT_ONCE, 0.1)
+            messages = self._consumer.consume(MESSAGES_AT_ONCE, GATHERING_SECONDS)
             if not messages:
                 if time.monotonic() - last > self._patience:
                     raise ReadStalledError(self._stalled(open_ranges))
                 continue
             last = time.monotonic()
-            yield from self._sort_out(messages, open_ranges, alone=alone)
+            yield from self._sort_out(messages, open_ranges)
         self._consumer.unassign()
 
     def close(self) -> None:
@@ -89,16 +94,9 @@ class RangeReader:
         self._consumer.close()
 
     def _sort_out(
-        self, messages: list[Message], open_ranges: dict[int, Range], *, alone: bool
+        self, messages: list[Message], open_ranges: dict[int, Range]
     ) -> Iterator[tuple[Range, list[Message]]]:
-        by_shard: dict[int, list[Message]]
-        if alone:
-            by_shard = {next(iter(open_ranges)): messages}
-        else:
-            by_shard = {}
-            for message in messages:
-                by_shard.setdefault(message.partition() or 0, []).append(message)
-        for shard, found in by_shard.items():
+        for shard, found in _by_shard(messages).items():
             span = open_ranges.get(shard)
             if span is None:
                 continue
@@ -147,3 +145,13 @@ class RangeReader:
             f"{self._topic}: nothing came for {self._patience:.0f} s, wanted are shards {waiting}: "
             "is a broker down?"
         )
+
+
+def _by_shard(messages: list[Message]) -> dict[int, list[Message]]:
+    """Sort messages by shard; they come in runs of one, as they were fetched."""
+    shards = np.fromiter(map(Message.partition, messages), np.int64, len(messages))
+    cuts = (np.flatnonzero(np.diff(shards)) + 1).tolist()
+    by_shard: dict[int, list[Message]] = {}
+    for begin, end in itertools.pairwise((0, *cuts, len(messages))):
+        by_shard.setdefault(int(shards[begin]), []).extend(messages[begin:end])
+    return by_shard
