@@ -130,14 +130,16 @@ def name_track_id(artist: str, title: str) -> tuple[int, int]:
         The high and low 64 bits of the MurmurHash3_x64_128 of both normalised names.
 
     Raises:
-        TrackIdError: One of the names is empty; every such track would be the same one.
+        TrackIdError: One of the names is empty (every such track would be the same one), or no
+            Unicode.
     """
     normal_artist, normal_title = normalise_name(artist), normalise_name(title)
     if not normal_artist or not normal_title:
         raise TrackIdError(
             f"artist {artist!r} and title {title!r} name no track: both must hold something"
         )
-    low, high = mmh3.hash64(f"{normal_artist}\x1f{normal_title}", seed=_NAME_SEED, signed=False)
+    named = _encode(f"{normal_artist}\x1f{normal_title}")
+    low, high = mmh3.hash64(named, seed=_NAME_SEED, signed=False)
     return high, low
 
 
@@ -156,12 +158,24 @@ def name_track_ids(
 
 
 def artist_key(artist: str) -> int:
-    """The 64-bit key of an artist, from the normalised name; `NO_ARTIST` if that is empty."""
+    """The 64-bit key of an artist, from the normalised name; `NO_ARTIST` if that is empty.
+
+    Raises:
+        TrackIdError: The name is no Unicode.
+    """
     name = normalise_name(artist)
     if not name:
         return NO_ARTIST
-    key: int = mmh3.hash64(name, seed=_ARTIST_SEED, signed=False)[0]
+    key: int = mmh3.hash64(_encode(name), seed=_ARTIST_SEED, signed=False)[0]
     return key
+
+
+def _encode(name: str) -> bytes:
+    """Return a name's UTF-8; mmh3 itself takes a text without one to the end of the process."""
+    try:
+        return name.encode()
+    except UnicodeEncodeError as error:
+        raise TrackIdError(f"{name!r} holds half a character, so it has no UTF-8") from error
 
 
 def artist_keys(artists: Iterable[str | None]) -> NDArray[np.uint64]:

@@ -130,6 +130,13 @@ def test_normalising_twice_is_normalising_once(name):
     assert normalise_name(normalise_name(name)) == normalise_name(name)
 
 
+def test_a_name_with_half_a_character_is_refused():
+    with pytest.raises(TrackIdError, match="half a character"):
+        name_track_id("artist\ud800", "title")
+    with pytest.raises(TrackIdError, match="half a character"):
+        artist_key("artist\udcff")
+
+
 def test_nobody_has_the_key_of_no_artist():
     assert artist_key(" ") == NO_ARTIST
     assert artist_key("x") != NO_ARTIST
