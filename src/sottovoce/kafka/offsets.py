@@ -63,6 +63,19 @@ def last_stable_offsets(
     )
 
 
+def offsets_at(
+    settings: KafkaSettings, partitions: Sequence[Partition], time_ms: int
+) -> dict[Partition, int]:
+    """Return the first offset of each log that was appended at a time or later, else its end."""
+    admin = settings.admin()
+    # The ends first: what is appended meanwhile is then behind the answer, never before it.
+    ends = high_watermarks(settings, partitions, admin)
+    found = _offsets(
+        admin, partitions, OffsetSpec.for_timestamp(time_ms), IsolationLevel.READ_UNCOMMITTED
+    )
+    return {pair: offset if offset >= 0 else ends[pair] for pair, offset in found.items()}
+
+
 def _offsets(
     admin: AdminClient, partitions: Sequence[Partition], which: Any, isolation: Any
 ) -> dict[Partition, int]:
@@ -88,5 +101,8 @@ def _is_young(error: KafkaException, admin: AdminClient, topics: set[str]) -> bo
     """Return whether the topics are there and only their leaders are not, as just after birth."""
     if error.args[0].code() not in _WITHOUT_LEADER:
         return False
-    there: dict[str, object] = admin.list_topics(timeout=_PATIENCE).topics
+    try:
+        there: dict[str, object] = admin.list_topics(timeout=_PATIENCE).topics
+    except KafkaException:
+        return False  # what was asked first says why
     return topics <= there.keys()
