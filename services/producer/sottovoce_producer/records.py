@@ -11,7 +11,6 @@ from sottovoce.data_sets.data_set import DAY_MS
 from sottovoce.wire.v1 import producer_pb2
 
 SOURCE_PREFIX: Final = b"source/"
-SLICES_PREFIX: Final = b"slices/"
 _SLICES_KEY: Final = re.compile(rb"slices/([^/]+)/(\d{4}-\d\d-\d\d)/(.{16})", re.DOTALL)
 
 

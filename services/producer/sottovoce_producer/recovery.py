@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Final
-
-from confluent_kafka import KafkaException, TopicPartition
-from confluent_kafka.admin import OffsetSpec
 
 from sottovoce.data_sets import TermsTimeline
 from sottovoce.data_sets.data_set import MINUTE_MS
 from sottovoce.data_sets.registry import Registry
 from sottovoce.kafka import KafkaSettings, LogReader, Topics
-from sottovoce.kafka.errors import LogError
+from sottovoce.kafka.offsets import offsets_at
 from sottovoce.kafka.reading import Record
 from sottovoce.wire.keys import SEAL_KEY
 from sottovoce.wire.listens import LISTEN_BYTES, LISTEN_KEY_BYTES, view_listens, well_formed
@@ -118,7 +115,7 @@ def _restore_listens(
     if intake.data_set.by_append_time:
         # A listen may have been appended before its slice by as much as it came from the future.
         since = intake.horizon_ms(now_ms) - intake.future_ms - _CLOCKS_DIFFER_MS
-        start = _offsets_at(settings, pairs, max(0, since))
+        start = offsets_at(settings, pairs, max(0, since))
     values: list[bytes] = []
     with LogReader(settings, pairs, start=start) as reader:
         for record in reader.to_end():
@@ -150,24 +147,3 @@ def note_seal(record: Record, intake: Intake) -> None:
     if record.key.startswith(SEAL_KEY) and record.value is not None:
         control = listen_pb2.Control.FromString(record.value)
         intake.sealed_through_ms = max(intake.sealed_through_ms, control.seal.through_ms)
-
-
-def _offsets_at(
-    settings: KafkaSettings, pairs: list[tuple[str, int]], time_ms: int
-) -> dict[tuple[str, int], int]:
-    """Return each partition's first offset that was appended at a time or later, else its end."""
-    admin = settings.admin()
-
-    def ask(spec: OffsetSpec) -> Iterator[tuple[tuple[str, int], int]]:
-        asked = {TopicPartition(*pair): spec for pair in pairs}
-        for partition, future in admin.list_offsets(asked, request_timeout=10.0).items():
-            yield (partition.topic, partition.partition), future.result().offset
-
-    try:
-        ends = dict(ask(OffsetSpec.latest()))
-        return {
-            pair: offset if offset >= 0 else ends[pair]
-            for pair, offset in ask(OffsetSpec.for_timestamp(time_ms))
-        }
-    except KafkaException as error:
-        raise LogError(f"offsets by time can't be had: {error.args[0].str()}") from error

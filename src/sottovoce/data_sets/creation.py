@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 
 from sottovoce.data_sets.data_set import DataSet
+from sottovoce.data_sets.publishing import ADMINISTRATOR
 from sottovoce.data_sets.registry import Registry
 from sottovoce.data_sets.terms import Terms
 from sottovoce.data_sets.topic_settings import create_topics, topic_specs
@@ -57,7 +58,7 @@ def create_data_sets(
         replication=replication,
         in_sync=in_sync,
     )
-    writer = TransactionalWriter(settings, "administrator")
+    writer = TransactionalWriter(settings, ADMINISTRATOR)
     try:
         registry = Registry(settings)
         there = set(registry.data_sets)
