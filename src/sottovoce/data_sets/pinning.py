@@ -20,8 +20,8 @@ from sottovoce.kafka.transactions import TransactionalWriter
 from sottovoce.wire import keys
 
 NOTICE_MS: Final = 5 * SECOND_MS
-"""New terms are written at least so long before their first slice, so that every service has read
-them when it begins."""
+"""New terms are written at least so long before the first listen of their first slice can come, so
+that every service has read them by then."""
 
 PROFILE_TERMS: Final[Mapping[str, Mapping[str, Terms]]] = MappingProxyType(
     {
@@ -49,8 +49,8 @@ def next_terms(
     """Return the terms that put changes into force as early as is right.
 
     From the first slice on while nothing was ever written; else `live` changes with the next slice
-    that begins at least `NOTICE_MS` from now, and a data set of seals with the day after the last
-    seal.
+    of which no listen can come within `NOTICE_MS`, those from the future included, and a data set
+    of seals with the day after the last seal.
 
     Args:
         data_set: whose terms.
@@ -73,7 +73,10 @@ def next_terms(
     if untouched:
         return dataclasses.replace(changed, from_ms=0)
     if data_set.by_append_time:
-        from_ms = data_set.slice_of(now_ms + NOTICE_MS - 1) + data_set.slice_ms
+        # A listen may come before its slice begins, and must not be judged by terms that change.
+        early_ms = max((each.future_ms for each in timeline), default=last.future_ms)
+        notice_ms = NOTICE_MS + early_ms
+        from_ms = data_set.slice_of(now_ms + notice_ms - 1) + data_set.slice_ms
         return dataclasses.replace(changed, from_ms=from_ms)
     if changed.listens_per_slice < last.listens_per_slice:
         raise DataSetError(

@@ -40,7 +40,14 @@ def test_live_changes_with_the_next_slice_that_leaves_time_to_read_of_it(now_ms)
     change = {"listens_per_slice": 3}
     new = next_terms(LIVE, terms_of(LIVE), change, now_ms=now_ms, untouched=False)
     assert new.from_ms % LIVE.slice_ms == 0
-    assert now_ms + NOTICE_MS <= new.from_ms < now_ms + NOTICE_MS + LIVE.slice_ms
+    earliest_ms = now_ms + NOTICE_MS + Terms("live").future_ms
+    assert earliest_ms <= new.from_ms < earliest_ms + LIVE.slice_ms
+
+
+def test_a_listen_from_the_future_is_never_judged_by_terms_that_still_change():
+    timeline = terms_of(LIVE, Terms("live", 30_000, future_ms=600_000), Terms("live", 60_000))
+    new = next_terms(LIVE, timeline, {"listens_per_slice": 3}, now_ms=NOW_MS, untouched=False)
+    assert new.from_ms >= NOW_MS + NOTICE_MS + 600_000
 
 
 def test_changes_build_on_the_last_terms_even_before_they_hold():
