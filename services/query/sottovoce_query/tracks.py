@@ -69,6 +69,8 @@ class TrackNames:
         found = self._names.get(key)
         if found is None:
             self._missed.add(key)
+            # It may have come from the other thread before it was missed.
+            found = self._names.get(key)
         return found
 
     def artist_name(self, key: int) -> str | None:
