@@ -24,6 +24,9 @@ from sottovoce_query.sources import Sources
 
 SERVICE_NAME: Final = query_pb2.DESCRIPTOR.services_by_name["QueryService"].full_name
 
+_TRENDS_KEPT: Final = 64
+"""Trends that are kept for further watchers; sealed data has no next pane to drop them."""
+
 type Context = grpc.aio.ServicerContext[Any, Any]
 type Unary = Callable[[bytes, Context], Awaitable[bytes]]
 
@@ -204,7 +207,14 @@ class QueryService:
                 if other.data_set != watch.data_set or each[0] == through_ms
             }
             known = self._trends[watch] = through_ms, running
-        return through_ms, await asyncio.shield(known[1])
+            while len(self._trends) > _TRENDS_KEPT:
+                del self._trends[next(iter(self._trends))]
+        try:
+            return through_ms, await asyncio.shield(known[1])
+        except Exception:
+            if self._trends.get(watch) is known:
+                del self._trends[watch]  # whoever asks next tries again
+            raise
 
 
 async def _refuse(context: Context, error: QuestionError) -> None:

@@ -29,6 +29,7 @@ from sottovoce.client.reading import time_range
 from sottovoce_query import questions
 from sottovoce_query.answers import Answers
 from sottovoce_query.ranges import Range
+from sottovoce_query.rpc.watch_trends import trends
 
 
 def between(crowd, first=0, stop=90_000) -> TimeRange:
@@ -198,6 +199,30 @@ def test_a_watcher_that_leaves_is_let_go(serving, sources):
         next(trends)
         trends.close()
     eventually(lambda: serving.calls("WatchTrends", "CANCELLED") == 1)
+
+
+def test_watching_sealed_data_in_many_ways_keeps_only_some_of_it(serving, client, sources):
+    serving.open(sources)
+    for hours in range(1, 80):
+        trends = client.trends("history", timedelta(hours=hours), size=1)
+        next(trends)
+        trends.close()
+    assert 0 < len(serving.service._trends) <= 64
+
+
+def test_trends_that_failed_are_tried_again(monkeypatch, serving, client, sources):
+    failures = [ZeroDivisionError("once")]
+
+    def fail_once(watch, of):
+        if failures:
+            raise failures.pop()
+        return trends(watch, of)
+
+    monkeypatch.setattr("sottovoce_query.service.trends", fail_once)
+    serving.open(sources)
+    with pytest.raises(ServiceFault):
+        next(client.trends("history"))
+    assert next(client.trends("history")).plays.value > 0
 
 
 def test_the_async_client_asks_the_same(serving, sources, crowd):
