@@ -42,9 +42,7 @@ class Follower(threading.Thread):
 
     Args:
         settings: of the service.
-        on_ready: called with the materialiser once it has caught up.
-        on_change: called when more is complete.
-        on_end: called when it ends, whatever the reason.
+        query: the process; is told when there is something to see, ready and new, and of the end.
     """
 
     def __init__(self, settings: QuerySettings, query: Query) -> None:
@@ -59,6 +57,7 @@ class Follower(threading.Thread):
         try:
             self._settings.require_broker()
             materialiser = Materialiser(self._settings, self._query.changed)
+            self._query.materialises(materialiser)
             try:
                 materialiser.catch_up()
                 self._query.ready(materialiser)
@@ -96,6 +95,10 @@ class Query:
         """More is complete; from the materialiser's thread."""
         self._loop.call_soon_threadsafe(self._service.notify)
 
+    def materialises(self, materialiser: Materialiser) -> None:
+        """The materialiser begins to catch up, which its figures tell; from its thread."""
+        self._registry.register(HeldMetrics(materialiser, self._answers))
+
     def ready(self, materialiser: Materialiser) -> None:
         """The materialiser has caught up; from its thread."""
         asyncio.run_coroutine_threadsafe(self._open(materialiser), self._loop).result()
@@ -105,7 +108,6 @@ class Query:
         self._shutdown.request()
 
     async def _open(self, materialiser: Materialiser) -> None:
-        self._registry.register(HeldMetrics(materialiser, self._answers))
         self._service.open(materialiser.sources)
         await self._set_health(health_pb2.HealthCheckResponse.SERVING)
         get_logger().info("ready", privacy_mode="open", notice=OpenGate.notice)
