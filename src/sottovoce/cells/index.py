@@ -9,7 +9,8 @@ import numpy.typing as npt
 import zstandard
 
 from sottovoce.cells.codec import MAX_PART_BYTES, KeyedValue
-from sottovoce.cells.errors import CellsError, IncompleteCellError
+from sottovoce.cells.errors import CellsError
+from sottovoce.cells.layers import Layers
 from sottovoce.sketches import BloomFilter, hash_keys
 from sottovoce.wire.keys import CellKey, CellKeyKind
 from sottovoce.wire.v1 import cell_pb2
@@ -20,7 +21,6 @@ BLOCK_MS: Final = 3_600_000
 FALSE_POSITIVE_RATE: Final = 0.01
 
 type Hashes = npt.NDArray[np.uint64]
-type _Parts = dict[int, cell_pb2.LogIndexPart]
 
 
 def block_of(append_time_ms: int) -> int:
@@ -28,44 +28,25 @@ def block_of(append_time_ms: int) -> int:
     return append_time_ms // BLOCK_MS
 
 
-class BlockIndex:
-    """The index of one block as it stands in the log: a base, and the deltas since.
+class BlockIndex(Layers[cell_pb2.LogIndexPart]):
+    """The index of one block, by the law of `Layers`.
 
     While the block grows it is a set of hashes; when it is closed, a Bloom filter over them, sized
     by their number. So its content, too, does not depend on batching. What a broker whose clock
     stepped back over the hour stamps into a closed block stays a set of hashes beside the filter.
 
-    Attributes:
-        block: hours of append time since 1970.
+    Args:
+        at: the block's number, hours of append time since 1970.
     """
 
-    __slots__ = ("_base", "_deltas", "block")
+    BASE = CellKeyKind.INDEX_BASE
+    DELTA = CellKeyKind.INDEX_DELTA
+    NAME = "the index of block"
+    __slots__ = ()
 
-    def __init__(self, block: int) -> None:
-        self.block = block
-        self._base: _Parts = {}
-        self._deltas: dict[int, _Parts] = {}
-
-    def put(self, key: CellKey, part: cell_pb2.LogIndexPart) -> None:
-        """Take in a part."""
-        if key.kind is CellKeyKind.INDEX_BASE:
-            self._base[key.part] = part
-        else:
-            self._deltas.setdefault(key.from_offset, {})[key.part] = part
-
-    def drop(self, key: CellKey) -> None:
-        """Apply a tombstone."""
-        if key.kind is CellKeyKind.INDEX_BASE:
-            self._base.pop(key.part, None)
-        elif key.from_offset in self._deltas:
-            self._deltas[key.from_offset].pop(key.part, None)
-            if not self._deltas[key.from_offset]:
-                del self._deltas[key.from_offset]
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether no part is left."""
-        return not self._base and not self._deltas
+    @staticmethod
+    def _read(value: bytes) -> cell_pb2.LogIndexPart:
+        return cell_pb2.LogIndexPart.FromString(value)
 
     @property
     def is_closed(self) -> bool:
@@ -73,25 +54,10 @@ class BlockIndex:
         return any(part.HasField("bloom") for part in self._base.values())
 
     @property
-    def delta_offsets(self) -> list[int]:
-        """Where each delta that counts begins, ascending."""
-        base = self._base_through()
-        return sorted(start for start in self._deltas if start >= base)
-
-    @property
     def offsets(self) -> tuple[int, int]:
         """First and last offset of a listen in the block."""
         parts = self._parts_that_count()
         return min(part.first_offset for part in parts), max(part.last_offset for part in parts)
-
-    def record_keys(self) -> list[CellKey]:
-        """Return the key of every part, whether it counts or not."""
-        keys = [CellKey(CellKeyKind.INDEX_BASE, self.block, 0, part) for part in sorted(self._base)]
-        return keys + [
-            CellKey(CellKeyKind.INDEX_DELTA, self.block, start, part)
-            for start in sorted(self._deltas)
-            for part in sorted(self._deltas[start])
-        ]
 
     def hashes(self) -> Hashes:
         """Return the distinct hashes of listeners, sorted; of a closed block those since."""
@@ -117,7 +83,7 @@ class BlockIndex:
         """Return the canonical bytes: two indexes are equal exactly if these are."""
         first, last = self.offsets
         bloom = self._bloom().payload() if self.is_closed else b""
-        head = (self.block, first, last, len(bloom))
+        head = (self._at, first, last, len(bloom))
         return (
             b"".join(number.to_bytes(8, "little", signed=True) for number in head)
             + bloom
@@ -126,24 +92,6 @@ class BlockIndex:
 
     def _bloom(self) -> BloomFilter:
         return BloomFilter.from_bytes(b"".join(part.bloom for part in self._parts_that_count()))
-
-    def _base_through(self) -> int:
-        return max((part.through_offset for part in self._base.values()), default=0)
-
-    def _parts_that_count(self) -> list[cell_pb2.LogIndexPart]:
-        through = self._base_through()
-        found = [
-            [part for part in self._base.values() if part.through_offset == through],
-            *(list(self._deltas[start].values()) for start in self.delta_offsets),
-        ]
-        parts = []
-        for group in found:
-            if group and len(group) != group[0].parts:
-                raise IncompleteCellError(
-                    f"the index of block {self.block} has {len(group)} of {group[0].parts} parts"
-                )
-            parts += sorted(group, key=lambda part: part.part)
-        return parts
 
 
 def distinct[T: np.integer](values: npt.NDArray[T]) -> npt.NDArray[T]:

@@ -13,8 +13,6 @@ from sottovoce.wire.v1 import cell_pb2
 FORMAT_VERSION = 1
 """The version of the records of `cells.*` that this library writes; it reads none newer."""
 
-_CELL_KINDS = frozenset({CellKeyKind.BASE, CellKeyKind.DELTA})
-
 
 class ShardView:
     """What the records of one partition of `cells.*` amount to.
@@ -60,10 +58,11 @@ class ShardView:
         progress = cell_pb2.ShardProgress.FromString(value)
         self._check(progress)
         for staged, content in self._staged:
-            if staged.kind in _CELL_KINDS:
-                self._apply_cell(staged, content)
-            elif staged.kind is not CellKeyKind.PROGRESS:
-                self._apply_index(staged, content)
+            if staged.kind in (Cell.BASE, Cell.DELTA):
+                self._changed.add(staged.at)
+                _apply(self.cells, Cell, staged, content)
+            elif staged.kind in (BlockIndex.BASE, BlockIndex.DELTA):
+                _apply(self.index, BlockIndex, staged, content)
         self._staged.clear()
         self.progress = progress
         return True
@@ -90,25 +89,14 @@ class ShardView:
                 "the data set: delete the topic of the cells, or restore the topic `catalogues`"
             )
 
-    def _apply_cell(self, key: CellKey, value: bytes | None) -> None:
-        self._changed.add(key.at)
-        cell = self.cells.get(key.at)
-        if value is not None:
-            if cell is None:
-                cell = self.cells[key.at] = Cell(key.at)
-            cell.put(key, cell_pb2.CellPart.FromString(value))
-        elif cell is not None:
-            cell.drop(key)
-            if cell.is_empty:
-                del self.cells[key.at]
 
-    def _apply_index(self, key: CellKey, value: bytes | None) -> None:
-        index = self.index.get(key.at)
-        if value is not None:
-            if index is None:
-                index = self.index[key.at] = BlockIndex(key.at)
-            index.put(key, cell_pb2.LogIndexPart.FromString(value))
-        elif index is not None:
-            index.drop(key)
-            if index.is_empty:
-                del self.index[key.at]
+def _apply[Held: (Cell, BlockIndex)](
+    held: dict[int, Held], kind: type[Held], key: CellKey, value: bytes | None
+) -> None:
+    """Apply a record to what its key names, which comes and goes with its parts."""
+    layers = held.get(key.at)
+    if layers is None:
+        layers = held[key.at] = kind(key.at)
+    layers.apply(key, value)
+    if layers.is_empty:
+        del held[key.at]
