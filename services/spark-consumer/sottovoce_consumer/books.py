@@ -1,9 +1,8 @@
-"""What one shard's next transaction writes, and what its cells are once that is committed."""
+"""One shard: what its next transaction writes, and what its cells are once that is committed."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -17,36 +16,16 @@ from sottovoce.cells import (
     content_of,
     delta_records,
 )
-from sottovoce.cells.index import BLOCK_MS, distinct, index_records, unpack_hashes
+from sottovoce.cells.index import BLOCK_MS, block_of, distinct, index_records, unpack_hashes
 from sottovoce.data_sets.data_set import DataSet
 from sottovoce.wire.keys import CellKey, CellKeyKind
 from sottovoce.wire.v1 import cell_pb2
 from sottovoce_consumer.admission import SealTimeline
+from sottovoce_consumer.entry import Entry
 from sottovoce_consumer.errors import ConsumerError
 from sottovoce_consumer.rows import Row, RowKind
 
 _PROGRESS_KEY: Final = CellKey(CellKeyKind.PROGRESS).to_bytes()
-
-
-@dataclass(slots=True)
-class Entry:
-    """What a transaction writes for one shard.
-
-    Attributes:
-        records: for `cells.*`, the progress record last; empty where there is nothing to write.
-        progress: the progress record.
-        dead_letters: for `dead-letters`.
-        deltas: how many cells got a delta.
-        folds: how many cells were folded.
-        expired: how many cells went.
-    """
-
-    progress: cell_pb2.ShardProgress
-    records: list[KeyedValue] = field(default_factory=list)
-    dead_letters: list[cell_pb2.DeadLetter] = field(default_factory=list)
-    deltas: int = 0
-    folds: int = 0
-    expired: int = 0
 
 
 class ShardBook:
@@ -65,6 +44,7 @@ class ShardBook:
         self.view = view
         self.data_set: DataSet = view.data_set
         self._first_offset = first_offset
+        self._skipped = 0
         self._deltas_per_base = deltas_per_base
         self._open: set[int] = set()
         view.take_changed()
@@ -75,8 +55,6 @@ class ShardBook:
         """The next offset of the log to read."""
         progress = self.view.progress
         return self._first_offset if progress is None else max(progress.next_offset, self._skipped)
-
-    _skipped = 0
 
     def skip_to(self, offset: int) -> None:
         """Go on from `offset`: what lay before it is lost."""
@@ -227,7 +205,7 @@ class ShardBook:
         for row in rows:
             part = cell_pb2.LogIndexPart.FromString(row.body)
             touched.setdefault(part.block, []).append(part)
-        newest = entry.progress.append_time_ms // BLOCK_MS
+        newest = block_of(entry.progress.append_time_ms)
         growing = {block for block, each in self.view.index.items() if not each.is_closed}
         for block in sorted(touched.keys() | {block for block in growing if block < newest}):
             entry.records += self._block(block, touched.get(block, []), newest, entry.progress)

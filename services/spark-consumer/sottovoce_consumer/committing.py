@@ -9,7 +9,8 @@ from pathlib import Path
 from sottovoce.kafka import Topics, TransactionalWriter
 from sottovoce.wire.keys import dead_letter_key
 from sottovoce.wire.v1 import cell_pb2
-from sottovoce_consumer.books import Entry, ShardBook
+from sottovoce_consumer.books import ShardBook
+from sottovoce_consumer.entry import Entry
 from sottovoce_consumer.metrics import ConsumerMetrics, refusal_name
 from sottovoce_consumer.ranges import ShardRef
 from sottovoce_consumer.rows import Row
@@ -105,8 +106,9 @@ class Committer:
             self._metrics.deltas.labels(data_set).inc(entry.deltas)
             self._metrics.folds.labels(data_set).inc(entry.folds)
             self._metrics.expired.labels(data_set).inc(entry.expired)
-            waited = (now_ms - entry.progress.append_time_ms) / 1_000
-            self._metrics.freshness.labels(data_set).observe(max(0.0, waited))
+            if entry.progress.append_time_ms:  # 0 before a shard's first record
+                waited = (now_ms - entry.progress.append_time_ms) / 1_000
+                self._metrics.freshness.labels(data_set).observe(max(0.0, waited))
         self._metrics.last_commit.set(now_ms / 1_000)
         self._tell_totals()
 
