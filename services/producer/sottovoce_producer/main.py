@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from importlib import import_module
 from typing import Final
 
 from sottovoce.errors import SottovoceError
-from sottovoce.service.settings import end_with_error
-from sottovoce_producer.commands import history, log, made_up_catalogue, run, spotify, vault_key
 
-_COMMANDS: Final[Mapping[str, tuple[Callable[[list[str]], None], str]]] = {
-    "run": (run.main, "write plays: the simulator's, and those handed over gRPC"),
-    "log": (log.main, "write the plays of a listening log"),
-    "history": (history.main, "import one's own listening history, as Spotify exports it"),
-    "spotify": (spotify.main, "connect Spotify accounts, whose plays `run` then polls"),
-    "vault-key": (vault_key.main, "make the key of a vault"),
-    "made-up-catalogue": (made_up_catalogue.main, "write a catalogue of made-up tracks as CSV"),
+_COMMANDS: Final[Mapping[str, str]] = {
+    "run": "write plays: the simulator's, and those handed over gRPC",
+    "log": "write the plays of a listening log",
+    "history": "import one's own listening history, as Spotify exports it",
+    "spotify": "connect Spotify accounts, whose plays `run` then polls",
+    "vault-key": "make the key of a vault",
+    "made-up-catalogue": "write a catalogue of made-up tracks as CSV",
 }
+"""Each command and its line of help; its module of that name is imported when it is run."""
 
 
 def _help() -> str:
     width = max(map(len, _COMMANDS))
-    lines = "\n".join(f"  {name:{width}}  {what}" for name, (_, what) in _COMMANDS.items())
+    lines = "\n".join(f"  {name:{width}}  {what}" for name, what in _COMMANDS.items())
     return (
         "usage: sottovoce-producer COMMAND [options]\n\n"
         f"commands:\n{lines}\n\n"
@@ -37,14 +37,16 @@ def main() -> None:
     if not arguments or arguments[0] in ("-h", "--help", "help"):
         sys.stdout.write(_help())
         raise SystemExit(0 if arguments else 2)
-    command = _COMMANDS.get(arguments[0])
-    if command is None:
-        sys.stderr.write(f"error: no command {arguments[0]!r}\n\n{_help()}")
+    name, *others = arguments
+    if name not in _COMMANDS:
+        sys.stderr.write(f"error: no command {name!r}\n\n{_help()}")
         raise SystemExit(2)
+    command = import_module(f"sottovoce_producer.commands.{name.replace('-', '_')}")
     try:
-        command[0](arguments[1:])
+        command.main(others)
     except SottovoceError as error:
-        end_with_error(error)
+        sys.stderr.write(f"error: {error}\n")
+        raise SystemExit(1) from None
 
 
 if __name__ == "__main__":
