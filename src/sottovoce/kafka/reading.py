@@ -78,6 +78,7 @@ class LogReader:
                 fetch_error_backoff_ms=20,
                 # Read ahead, but never hold much more than what is being applied.
                 queued_max_messages_kbytes=16_384,
+                fetch_queue_backoff_ms=5,
             )
         )
         self._consumer.assign(
