@@ -57,8 +57,9 @@ class LogReader:
         timeout: float = 60.0,
     ) -> None:
         self._timeout = timeout
-        low = first_offsets(settings, partitions)
-        self._ends = high_watermarks(settings, partitions)
+        admin = settings.admin()
+        low = first_offsets(settings, partitions, admin)
+        self._ends = high_watermarks(settings, partitions, admin)
         self.positions: dict[Partition, int] = {**low, **(start or {})}
         for pair, first in self.positions.items():
             if first < low[pair]:
