@@ -17,7 +17,7 @@ docs/privacy-mechanisms.md. All figures are rationals; logarithms are rounded ag
 
 **Source:** Bun & Steinke, "Concentrated differential privacy", TCC 2016, proposition 1.4 (pure
 epsilon is epsilon^2 / 2 zCDP) and lemma 1.7 (composition); Canonne, Kamath & Steinke, "The discrete
-Gaussian for differential privacy", NeurIPS 2020, proposition 12 and corollary 13 (conversion);
+Gaussian for differential privacy", NeurIPS 2020, proposition 12 (conversion);
 Whitehouse, Ramdas, Rogers & Wu, "Fully-adaptive composition in differential privacy", ICML 2023
 (questions that depend on answers).
 """
@@ -91,10 +91,9 @@ def overhead(order: Fraction, delta: Fraction) -> Fraction:
 
     **Source:** Canonne, Kamath & Steinke 2020, proposition 12.
     """
-    if order <= 1 or not 0 < delta < 1:
-        raise PrivacyParameterError(
-            f"the order must be above 1 and delta between 0 and 1: {float(order)}, {float(delta)}"
-        )
+    _check_delta(delta)
+    if order <= 1:
+        raise PrivacyParameterError(f"the order must be above 1: {float(order)}")
     tail = log_above(1 / (order * delta)) / (order - 1)
     return Fraction(float_above(tail + log_above(1 - 1 / order)))
 
@@ -110,6 +109,7 @@ def epsilon_of(rho: Exact, delta: Exact) -> Fraction:
         raise PrivacyParameterError(f"rho can't be negative: {rho}")
     if exact_rho == 0:
         return Fraction(0)
+    _check_delta(exact_delta)
     near_rho, near_delta = float(exact_rho), float(exact_delta)
     order = _best_order(lambda a: -(a * near_rho + _near_overhead(a, near_delta)))
     whole = order * exact_rho + overhead(order, exact_delta)
@@ -119,7 +119,7 @@ def epsilon_of(rho: Exact, delta: Exact) -> Fraction:
 def best_order(epsilon: Exact, delta: Exact) -> Fraction:
     """The order at which (epsilon, delta) buys the most rho."""
     near_epsilon = float(exactly("epsilon", epsilon))
-    near_delta = float(exactly("delta", delta))
+    near_delta = float(_check_delta(exactly("delta", delta)))
     return _best_order(lambda a: (near_epsilon - _near_overhead(a, near_delta)) / a)
 
 
@@ -167,7 +167,7 @@ class Budget:
     def of(
         cls, epsilon: Exact, delta: Exact = 0, concentrated: Exact = 1, reserve: Exact = 0
     ) -> Self:
-        """A budget whose order is best for its use.
+        """A budget whose order is best for its use; each figure is a double, rounded down.
 
         Args:
             epsilon: the whole.
@@ -176,10 +176,10 @@ class Budget:
                 epsilon; the order buys the most rho with it, the overhead included.
             reserve: the part of epsilon, in epsilon, that is for ad-hoc questions.
         """
-        whole, small = exactly("epsilon", epsilon), exactly("delta", delta)
+        whole, small = _double("epsilon", epsilon), _double("delta", delta)
         part = whole * exactly("concentrated", concentrated)
         order = best_order(part, small / 2) if small and part > 0 else None
-        return cls(whole, small, order, exactly("reserve", reserve))
+        return cls(whole, small, order, _double("reserve", reserve))
 
     @property
     def overhead(self) -> Fraction:
@@ -216,6 +216,16 @@ class Budget:
 @lru_cache(maxsize=256)
 def _overhead(order: Fraction, delta: Fraction) -> Fraction:
     return overhead(order, delta)
+
+
+def _double(name: str, value: Exact) -> Fraction:
+    return Fraction(float_below(exactly(name, value)))
+
+
+def _check_delta(delta: Fraction) -> Fraction:
+    if not 0 < delta < 1:
+        raise PrivacyParameterError(f"delta must be between 0 and 1: {float(delta)}")
+    return delta
 
 
 def _near_overhead(order: float, delta: float) -> float:

@@ -8,8 +8,8 @@ post-processing and loses no truth, for counts are not negative.
 
 **Source:** Inusah & Kozubowski, "A discrete analogue of the Laplace distribution", J. Stat. Plan.
 Inference 136 (2006), for the characteristic function that is inverted by FFT; Canonne, Kamath &
-Steinke, NeurIPS 2020, proposition 25 (Gaussian tails) and Kairouz, Liu & Steinke, "The distributed
-discrete Gaussian mechanism", ICML 2021 (their sums); the coarsening is proved in
+Steinke, NeurIPS 2020, for Gaussian tails, and Kairouz, Liu & Steinke, "The distributed discrete
+Gaussian mechanism", ICML 2021, for their sums; the coarsening is proved in
 docs/privacy-mechanisms.md.
 """
 

@@ -46,7 +46,7 @@ class Noise:
 
     **Source:** Ghosh, Roughgarden & Sundararajan, "Universally utility-maximizing privacy
     mechanisms", STOC 2009 (discrete Laplace); Canonne, Kamath & Steinke, "The discrete Gaussian
-    for differential privacy", NeurIPS 2020, theorem 14 (Gaussian), algorithms 1 to 3 (samplers).
+    for differential privacy", NeurIPS 2020 (discrete Gaussian; section 5, both samplers).
 
     Attributes:
         mechanism: the distribution.
@@ -60,8 +60,7 @@ class Noise:
     sensitivity: int
 
     def __post_init__(self) -> None:
-        if self.sensitivity < 1:
-            raise PrivacyParameterError(f"sensitivity must be at least 1: {self.sensitivity}")
+        _at_least_one(self.sensitivity)
         if not 0.0 < self.scale <= _LARGEST_SCALE:
             raise PrivacyParameterError(
                 f"a scale of {self.scale} is not above 0 and at most 2^40: "
@@ -72,13 +71,15 @@ class Noise:
     def laplace(cls, epsilon: Exact, sensitivity: int) -> Self:
         """Discrete Laplace noise with pure epsilon, for an L1 sensitivity."""
         share = _positive("epsilon", epsilon)
-        return cls(Mechanism.DISCRETE_LAPLACE, float_above(sensitivity / share), sensitivity)
+        return cls(
+            Mechanism.DISCRETE_LAPLACE, float_above(_at_least_one(sensitivity) / share), sensitivity
+        )
 
     @classmethod
     def gaussian(cls, rho: Exact, squared_sensitivity: int) -> Self:
         """Discrete Gaussian noise with rho-zCDP, for a squared L2 sensitivity."""
         share = _positive("rho", rho)
-        scale = root_above(squared_sensitivity / (2 * share))
+        scale = root_above(_at_least_one(squared_sensitivity) / (2 * share))
         return cls(Mechanism.DISCRETE_GAUSSIAN, scale, squared_sensitivity)
 
     @property
@@ -120,6 +121,12 @@ class Noise:
         if self.mechanism is Mechanism.DISCRETE_LAPLACE:
             return make_laplace(domain, l1_distance(T="i64"), scale=self.scale)
         return make_gaussian(domain, l2_distance(T="f64"), scale=self.scale)
+
+
+def _at_least_one(sensitivity: int) -> int:
+    if sensitivity < 1:
+        raise PrivacyParameterError(f"sensitivity must be at least 1: {sensitivity}")
+    return sensitivity
 
 
 def _positive(name: str, value: Exact) -> Fraction:

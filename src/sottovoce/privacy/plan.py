@@ -86,13 +86,15 @@ class ReleasePlan:
     @cached_property
     def budget(self) -> Budget:
         """What a ledger is to allow each slice."""
-        return Budget.of(self.epsilon, self.delta, self._concentrated, self.reserve * self.epsilon)
+        return Budget.of(
+            self._epsilon, self.delta, self._concentrated, self.reserve * self._epsilon
+        )
 
     def noise(self, statistic: str) -> Noise:
         """The noise of a standing release."""
         each = self._named(statistic)
         if each.mechanism is Mechanism.DISCRETE_LAPLACE:
-            return Noise.laplace(each.share * self.epsilon, each.sensitivity)
+            return Noise.laplace(each.share * self._epsilon, each.sensitivity)
         return Noise.gaussian(self._rho * each.share / self._concentrated, each.sensitivity)
 
     def charge(self, statistic: str) -> Charge:
@@ -104,6 +106,11 @@ class ReleasePlan:
         """The delta of a standing release's threshold; 0 where it has none."""
         share = self._named(statistic).delta_share
         return Fraction(float_below(share * self.budget.threshold_delta))
+
+    @cached_property
+    def _epsilon(self) -> Fraction:
+        """Epsilon as it stands in the ledger: a double, of which all shares are taken."""
+        return Fraction(float_below(self.epsilon))
 
     @cached_property
     def _concentrated(self) -> Fraction:
@@ -118,7 +125,7 @@ class ReleasePlan:
         order = self.budget.order
         if order is None:
             return Fraction(0)
-        return (self._concentrated * self.epsilon - self.budget.overhead) / order
+        return (self._concentrated * self._epsilon - self.budget.overhead) / order
 
     def _named(self, statistic: str) -> Standing:
         for each in self.standing:

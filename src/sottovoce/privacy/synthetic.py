@@ -43,7 +43,9 @@ class Margin:
         """How likely each key is; all alike where no count is positive."""
         positive = np.maximum(self.counts, 0).astype(np.float64)
         total = positive.sum()
-        return positive / total if total > 0 else np.full(len(positive), 1.0 / len(positive))
+        return (
+            positive / total if total > 0 else np.full(len(positive), 1.0 / max(len(positive), 1))
+        )
 
 
 @dataclass(frozen=True, slots=True)
