@@ -14,6 +14,7 @@ from sottovoce_producer.listen_log import ListenLog
 from sottovoce_producer.listeners import Listeners
 from sottovoce_producer.recovery import note_seal, recover
 from sottovoce_producer.settings import WriterSettings
+from sottovoce_producer.state import WriterState
 from sottovoce_producer.truth import Truth
 from sottovoce_producer.vault import (
     KEY_BYTES,
@@ -22,7 +23,7 @@ from sottovoce_producer.vault import (
     random_pseudonym,
     seeded_pseudonyms,
 )
-from sottovoce_producer.writer import Writer, WriterState, system_clock_ms
+from sottovoce_producer.writer import Writer, system_clock_ms
 
 
 def vault_key(settings: WriterSettings) -> VaultKey:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 
@@ -9,7 +10,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from sottovoce.wire.v1 import producer_pb2
 from sottovoce_producer.counts import add_counts, outcomes
-from sottovoce_producer.writer import Batch, Writer, WriterState, system_clock_ms
+from sottovoce_producer.state import WriterState
+from sottovoce_producer.writer import Batch, Writer, system_clock_ms
 
 
 class ProducerMetrics:
@@ -70,7 +72,7 @@ class ProducerMetrics:
 
 
 class MeteredWriter:
-    """The writer as a sink that keeps the figures.
+    """The writer as a sink that keeps the figures. Any thread may call it.
 
     Args:
         writer: the writer.
@@ -90,6 +92,7 @@ class MeteredWriter:
         self._writer = writer
         self._metrics = metrics
         self._clock_ms = clock_ms
+        self._adding = threading.Lock()
         self.total = producer_pb2.PlayCounts()
 
     def cursor(self, source: str) -> bytes | None:
@@ -101,7 +104,8 @@ class MeteredWriter:
         began = time.monotonic()
         counts = self._writer.write(batch)
         self._metrics.written(batch, counts, time.monotonic() - began, self._clock_ms())
-        add_counts(self.total, counts)
+        with self._adding:
+            add_counts(self.total, counts)
         return counts
 
     def connect(self, account: str, tokens: bytes) -> None:

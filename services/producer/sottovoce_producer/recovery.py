@@ -18,8 +18,8 @@ from sottovoce_producer.filters import Filters
 from sottovoce_producer.intake import Intake
 from sottovoce_producer.listeners import FOREIGN, Listeners
 from sottovoce_producer.records import SOURCE_PREFIX, read_slices_key
+from sottovoce_producer.state import WriterState
 from sottovoce_producer.tracks import TrackNames
-from sottovoce_producer.writer import WriterState
 
 _CLOCKS_DIFFER_MS: Final = MINUTE_MS
 _CHUNK: Final = 50_000

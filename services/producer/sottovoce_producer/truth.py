@@ -30,7 +30,8 @@ from sottovoce.wire.listens import (
 from sottovoce_producer.errors import TruthError
 from sottovoce_producer.intake import Admitted
 from sottovoce_producer.plays import Plays
-from sottovoce_producer.writer import Batch, WriterState
+from sottovoce_producer.state import WriterState
+from sottovoce_producer.writer import Batch
 
 _SOURCE: Final = b"sottovoce.source"
 _CURSOR: Final = b"sottovoce.cursor"

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -18,12 +18,13 @@ from sottovoce.wire.keys import source_key
 from sottovoce.wire.v1 import producer_pb2
 from sottovoce_producer.counts import add_counts
 from sottovoce_producer.errors import ForeignAccountError, WriterStoppedError
-from sottovoce_producer.intake import Admitted, Intake
+from sottovoce_producer.intake import Admitted
 from sottovoce_producer.listen_log import ListenLog
-from sottovoce_producer.listeners import FOREIGN, Listeners, Longs, NewListener
+from sottovoce_producer.listeners import FOREIGN, Longs, NewListener
 from sottovoce_producer.plays import Plays
 from sottovoce_producer.records import cursor_value, slices_key, slices_value
-from sottovoce_producer.tracks import TrackNames, track_name
+from sottovoce_producer.state import WriterState
+from sottovoce_producer.tracks import track_name
 
 HISTORY = "history"
 LIVE = "live"
@@ -61,25 +62,6 @@ class Witness(Protocol):
 
     def after_commit(self) -> None:
         """It was committed."""
-
-
-@dataclass(slots=True)
-class WriterState:
-    """All that a writer recovers from the log and keeps in step with it.
-
-    Attributes:
-        listeners: accounts and pseudonyms.
-        track_names: what was told of tracks.
-        intakes: data sets by name.
-        cursors: where each source stands.
-        read_to: how far each partition of `listens.*` was read back.
-    """
-
-    listeners: Listeners
-    track_names: TrackNames
-    intakes: dict[str, Intake]
-    cursors: dict[str, bytes] = field(default_factory=dict)
-    read_to: dict[tuple[str, int], int] = field(default_factory=dict)
 
 
 class Writer:

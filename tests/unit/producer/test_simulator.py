@@ -8,8 +8,9 @@ import pytest
 from sottovoce.catalogue import read_catalogue
 from sottovoce.data_sets.data_set import HOUR_MS
 from sottovoce.wire import listens as wire
+from sottovoce_producer.sources.crowd import Crowd, Population
 from sottovoce_producer.sources.made_up import COLUMNS, made_up_catalogue, write_made_up_catalogue
-from sottovoce_producer.sources.simulator import Crowd, Population, Simulator
+from sottovoce_producer.sources.simulator import Simulator
 
 START = 1_800_000_000_000
 

@@ -19,8 +19,9 @@ from sottovoce_producer.metrics import MeteredWriter, ProducerMetrics
 from sottovoce_producer.rpc import Door
 from sottovoce_producer.settings import RunSettings
 from sottovoce_producer.sources import run_source
+from sottovoce_producer.sources.crowd import Crowd, Population
 from sottovoce_producer.sources.made_up import write_made_up_catalogue
-from sottovoce_producer.sources.simulator import Crowd, Population, Simulator
+from sottovoce_producer.sources.simulator import Simulator
 from sottovoce_producer.sources.spotify.background import BackgroundPoller
 from sottovoce_producer.writer import system_clock_ms
 

@@ -1,0 +1,28 @@
+"""What a writer knows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from sottovoce_producer.intake import Intake
+from sottovoce_producer.listeners import Listeners
+from sottovoce_producer.tracks import TrackNames
+
+
+@dataclass(slots=True)
+class WriterState:
+    """All that a writer recovers from the log and keeps in step with it.
+
+    Attributes:
+        listeners: accounts and pseudonyms.
+        track_names: what was told of tracks.
+        intakes: data sets by name.
+        cursors: where each source stands.
+        read_to: how far each partition of `listens.*` was read back.
+    """
+
+    listeners: Listeners
+    track_names: TrackNames
+    intakes: dict[str, Intake]
+    cursors: dict[str, bytes] = field(default_factory=dict)
+    read_to: dict[tuple[str, int], int] = field(default_factory=dict)
