@@ -12,19 +12,17 @@ from sottovoce.client.answers import (
     Point,
     Sample,
     SampledListen,
-    Series,
     SeriesPoints,
     Share,
     Similar,
     Status,
-    TimeRange,
     Top,
     TopEntry,
     Track,
-    TrackRef,
     Trend,
     Trends,
 )
+from sottovoce.client.asked import Series, TimeRange, TrackRef
 from sottovoce.client.async_client import AsyncClient
 from sottovoce.client.client import Client
 from sottovoce.client.errors import (

@@ -11,7 +11,7 @@ from google.protobuf import duration_pb2, timestamp_pb2
 from google.protobuf.message import Message
 
 from sottovoce.client import answers, reading
-from sottovoce.client.answers import Series, TimeRange, TrackRef
+from sottovoce.client.asked import Series, TimeRange, TrackRef
 from sottovoce.client.errors import BadQuestion, NotComplete, NotFound
 from sottovoce.wire.v1 import query_pb2
 
@@ -159,7 +159,8 @@ def latest_range(
     """Return the newest complete range of about a length, on the grain, never shorter.
 
     Raises:
-        BadQuestion: no such data set, or the length is not above 0.
+        NotFound: no such data set.
+        BadQuestion: the length is not above 0.
         NotComplete: nothing is complete yet.
     """
     known = status.data_sets.get(data_set)

@@ -9,7 +9,7 @@ from typing import Self
 import grpc
 
 from sottovoce.client import answers, calls
-from sottovoce.client.answers import Series, TimeRange
+from sottovoce.client.asked import Series, TimeRange
 from sottovoce.client.calls import AnyTrack, By, Call, Grain
 from sottovoce.client.transport import GrpcTransport, Transport
 from sottovoce.wire.v1 import query_pb2

@@ -10,6 +10,7 @@ from google.protobuf import duration_pb2, timestamp_pb2
 
 from sottovoce.client import answers
 from sottovoce.client.answers import PrivacyMode
+from sottovoce.client.asked import TimeRange, TrackRef
 from sottovoce.sketches import BloomFilter, Estimate
 from sottovoce.wire.v1 import query_pb2
 
@@ -31,9 +32,9 @@ def duration(message: duration_pb2.Duration) -> timedelta:
     return timedelta(seconds=message.seconds, microseconds=message.nanos // 1000)
 
 
-def time_range(message: query_pb2.TimeRange) -> answers.TimeRange:
+def time_range(message: query_pb2.TimeRange) -> TimeRange:
     """Return a range."""
-    return answers.TimeRange(time(message.start), time(message.end))
+    return TimeRange(time(message.start), time(message.end))
 
 
 def estimate(message: query_pb2.Estimate) -> Estimate:
@@ -73,7 +74,7 @@ def window(message: query_pb2.GetWindowResponse) -> answers.Count:
 def played(message: query_pb2.CheckPlayedResponse) -> answers.Played:
     """Return the answer of CheckPlayed."""
     tracks = (
-        (answers.TrackRef(each.track.spotify_id, each.track.artist, each.track.title), each.played)
+        (TrackRef(each.track.spotify_id, each.track.artist, each.track.title), each.played)
         for each in message.tracks
     )
     return answers.Played(basis(message.basis), tuple(tracks))
