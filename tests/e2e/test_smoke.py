@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from sottovoce.local.stack import StackPorts
+from sottovoce.local.settings import StackPorts
 
 MARK = "SMOKE_TEST_MARK"
 

@@ -54,7 +54,8 @@ def demo(
     from sottovoce.local.demo import watch
     from sottovoce.local.ending import ending_signals
     from sottovoce.local.jars import default_folder
-    from sottovoce.local.stack import Stack, StackPorts, StackSettings
+    from sottovoce.local.settings import StackPorts, StackSettings
+    from sottovoce.local.stack import Stack
 
     settings = StackSettings(
         (folder or default_folder() / "demo").absolute(),

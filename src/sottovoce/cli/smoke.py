@@ -91,8 +91,9 @@ def _why(wrong: list[Check], of: int) -> str:
 
 
 def _run(folder: Path, rate: float, slice_seconds: int, progress: object) -> list[Check]:
+    from sottovoce.local.settings import StackPorts, StackSettings
     from sottovoce.local.smoke import run_smoke
-    from sottovoce.local.stack import Stack, StackPorts, StackSettings
+    from sottovoce.local.stack import Stack
 
     assert callable(progress)
     settings = StackSettings(

@@ -12,7 +12,7 @@ from sottovoce.doctor.finding import Finding, Level
 from sottovoce.local import prerequisites
 from sottovoce.local.jars import KafkaJars
 from sottovoce.local.prerequisites import Prerequisite
-from sottovoce.local.stack import StackPorts
+from sottovoce.local.settings import StackPorts
 
 LIBRARIES: Final = {
     "confluent-kafka": "",

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from sottovoce.client import Client, QueryError
 from sottovoce.local.metrics_page import MetricsPage, read_metrics
-from sottovoce.local.stack import StackPorts
+from sottovoce.local.settings import StackPorts
 
 _SPAN_SECONDS = 10.0
 _SILENT = MetricsPage(())

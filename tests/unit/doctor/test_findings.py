@@ -9,7 +9,7 @@ from sottovoce.doctor import Level, examine_kafka, examine_machine, examine_quer
 from sottovoce.kafka import KafkaSettings
 from sottovoce.local import prerequisites
 from sottovoce.local.prerequisites import Prerequisite
-from sottovoce.local.stack import StackPorts
+from sottovoce.local.settings import StackPorts
 
 
 def by_name(findings):

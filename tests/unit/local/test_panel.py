@@ -8,7 +8,7 @@ from rich.console import Console
 from sottovoce.client import Basis, Estimate, Share, TimeRange, TopEntry, Track, Trend, Trends
 from sottovoce.local.metrics_page import MetricsPage, Sample
 from sottovoce.local.panel import Room, one_line, render
-from sottovoce.local.stack import StackPorts
+from sottovoce.local.settings import StackPorts
 from sottovoce.local.vital_signs import Rate, VitalSigns, VitalSignsReader
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)

@@ -4,7 +4,8 @@ import socket
 import pytest
 
 from sottovoce.local.errors import LocalError, PrerequisiteError
-from sottovoce.local.stack import Stack, StackPorts, StackSettings
+from sottovoce.local.settings import StackPorts, StackSettings
+from sottovoce.local.stack import Stack
 
 
 def test_free_ports_are_distinct_and_free():
