@@ -128,23 +128,29 @@ class TopicDifference:
 def compare_topics(
     admin: AdminClient, specs: list[TopicSpec], timeout: float = 10.0
 ) -> list[TopicDifference]:
-    """Return every difference between the topics as they should be and as they are."""
-    there = admin.list_topics(timeout=timeout).topics
+    """Return every difference between the topics as they should be and as they are.
+
+    Raises:
+        LogError: the broker does not tell, with its reason.
+    """
+    try:
+        there = admin.list_topics(timeout=timeout).topics
+        present = [spec for spec in specs if spec.name in there]
+        resources = [ConfigResource(ResourceType.TOPIC, spec.name) for spec in present]
+        described = admin.describe_configs(resources, request_timeout=timeout) if resources else {}
+        configs = {resource.name: future.result() for resource, future in described.items()}
+    except KafkaException as error:
+        raise LogError(f"the topics can't be compared: {error.args[0].str()}") from error
     differences = []
-    present = []
     for spec in specs:
         if spec.name not in there:
             differences.append(TopicDifference(spec.name, "topic", "there", "missing"))
             continue
-        present.append(spec)
         found = len(there[spec.name].partitions)
         if found != spec.partitions:
             differences.append(
                 TopicDifference(spec.name, "partitions", str(spec.partitions), str(found))
             )
-    resources = [ConfigResource(ResourceType.TOPIC, spec.name) for spec in present]
-    described = admin.describe_configs(resources, request_timeout=timeout) if resources else {}
-    configs = {resource.name: future.result() for resource, future in described.items()}
     differences.extend(
         TopicDifference(spec.name, setting, wanted, str(configs[spec.name][setting].value))
         for spec in present
