@@ -20,7 +20,7 @@ from sottovoce_producer.settings import HandOverSettings
 from sottovoce_producer.sources import Sink
 from sottovoce_producer.writer import Batch
 
-_ANSWERS_WITHIN_SECONDS: Final = 2.0
+_ANSWERS_WITHIN_SECONDS: Final = 5.0
 _WRITES_WITHIN_SECONDS: Final = 120.0
 
 
@@ -42,15 +42,22 @@ class RunningProducer:
         """Return whether a producer is there.
 
         Raises:
-            ProducerError: something is there that is none.
+            ProducerError: something is there that is none, or that does not answer: it may be a
+                producer that is busy, which a writer of our own would end.
         """
         request = producer_pb2.GetCursorRequest()
         try:
             self._stub.GetCursor(request, timeout=_ANSWERS_WITHIN_SECONDS)
         except grpc.RpcError as error:
             code = cast("grpc.Call", error).code()
-            if code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED):
+            if code == grpc.StatusCode.UNAVAILABLE:
                 return False
+            if code == grpc.StatusCode.DEADLINE_EXCEEDED:
+                raise ProducerError(
+                    f"rpc_target {self._target} did not answer within "
+                    f"{_ANSWERS_WITHIN_SECONDS:g} s: if a producer runs there, it is busy, so try "
+                    "again; if none does, let this process write: --hand-over never"
+                ) from error
             raise ProducerError(
                 f"what answers at rpc_target {self._target} is no producer ({code.name})"
             ) from error
