@@ -1,1 +1,1 @@
-"""."""
+"""The query service: gives counts meaning, and lets out what the gate releases."""
