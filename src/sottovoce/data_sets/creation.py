@@ -52,19 +52,16 @@ def create_data_sets(
         The names of the topics created.
     """
     topics = Topics(settings.kafka_topic_prefix)
+    writer = TransactionalWriter(settings, ADMINISTRATOR)
+    there = _data_sets_there(settings)
+    # A topic that was lost comes back with the shards that its data set has, not those told now.
+    shaped = [there.get(data_set.name, data_set) for data_set in data_sets]
     created = create_topics(
         settings.admin(),
-        list(topic_specs(topics, list(data_sets), brisk=brisk)),
+        list(topic_specs(topics, shaped, brisk=brisk)),
         replication=replication,
         in_sync=in_sync,
     )
-    writer = TransactionalWriter(settings, ADMINISTRATOR)
-    try:
-        registry = Registry(settings)
-        there = set(registry.data_sets)
-        registry.close()
-    except MissingTopicError:
-        there = set()
     given = {each.data_set: each for each in terms}
     now_ms = time.time_ns() // 1_000_000
     with writer.transaction():
@@ -86,6 +83,15 @@ def create_data_sets(
                 first.to_message().SerializeToString(),
             )
     return created
+
+
+def _data_sets_there(settings: KafkaSettings) -> dict[str, DataSet]:
+    try:
+        registry = Registry(settings)
+    except MissingTopicError:
+        return {}
+    registry.close()
+    return registry.data_sets
 
 
 def is_untouched(settings: KafkaSettings, data_set: DataSet) -> bool:
