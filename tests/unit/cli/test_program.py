@@ -1,8 +1,12 @@
 import importlib
+import re
+import shlex
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from sottovoce import __version__
@@ -42,6 +46,25 @@ def test_every_command_is_there_and_has_help(name):
     result = run(name, "--help")
     assert result.exit_code == 0, result.output
     assert "Usage" in result.output
+
+
+def readme_commands():
+    text = (Path(__file__).parents[3] / "README.md").read_text()
+    found = re.findall(r"^(?:\.venv/bin/)?sottovoce ([^#\n]+)", text, re.MULTILINE)
+    return [line.strip() for line in found]
+
+
+@pytest.mark.parametrize("line", readme_commands())
+def test_a_command_of_the_readme_is_one_with_those_options(line):
+    command, arguments = get_command(program), shlex.split(line)
+    context = command.make_context("sottovoce", list(arguments))
+    while hasattr(command, "get_command"):
+        name = arguments.pop(0)
+        command = command.get_command(context, name)
+        assert command is not None, name
+        if "--help" in arguments:
+            return
+    command.make_context(name, arguments)
 
 
 def test_version():
