@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sottovoce.local import ports, prerequisites
+from sottovoce.local.errors import PrerequisiteError
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +35,20 @@ class StackPorts:
         """Return when all but the unused are free.
 
         Raises:
-            PrerequisiteError: one is taken; the message names the option to change.
+            PrerequisiteError: one is taken, or two are the same; the message names the options.
         """
+        options: dict[int, str] = {}
         for each in dataclasses.fields(self):
             if each.name in unused:
                 continue
+            number = getattr(self, each.name)
             option = f"--{each.name.replace('_', '-')}-port"
-            prerequisites.port(getattr(self, each.name), option).require()
+            if number in options:
+                raise PrerequisiteError(
+                    f"{options[number]} and {option} are both {number}: give them different ports."
+                )
+            options[number] = option
+            prerequisites.port(number, option).require()
 
 
 @dataclass(frozen=True, slots=True)

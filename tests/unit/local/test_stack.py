@@ -1,3 +1,4 @@
+import dataclasses
 import fcntl
 import socket
 
@@ -24,6 +25,13 @@ def test_a_busy_port_is_one_sentence_that_names_the_option(tmp_path):
             Stack(StackSettings(tmp_path / "demo", ports)).__enter__()
     assert str(ports.consumer_metrics) in str(error.value)
     assert not (tmp_path / "demo").exists()
+
+
+def test_two_services_on_one_port_are_one_sentence_that_names_both():
+    ports = StackPorts.free()
+    twice = dataclasses.replace(ports, query=ports.kafka)
+    with pytest.raises(PrerequisiteError, match="--kafka-port and --query-port are both"):
+        twice.require_free()
 
 
 def test_a_folder_that_a_demo_runs_in_is_left_alone(tmp_path):
