@@ -39,7 +39,8 @@ class Faults:
         """Return a sentence for each reason, the commonest first."""
         ranked = sorted(self.by_reason.items(), key=lambda each: -each[1][0])
         return [
-            f"{count} rows: {reason} (first in line {first})" for reason, (count, first) in ranked
+            f"{count} row{'' if count == 1 else 's'}: {reason} (first in line {first})"
+            for reason, (count, first) in ranked
         ]
 
 
