@@ -8,10 +8,11 @@ from pathlib import Path
 
 from sottovoce.kafka import Topics, TransactionalWriter
 from sottovoce.wire.keys import dead_letter_key
+from sottovoce.wire.refusals import refusal_name
 from sottovoce.wire.v1 import cell_pb2
 from sottovoce_consumer.books import ShardBook
 from sottovoce_consumer.entry import Entry
-from sottovoce_consumer.metrics import ConsumerMetrics, refusal_name
+from sottovoce_consumer.metrics import ConsumerMetrics
 from sottovoce_consumer.ranges import ShardRef
 from sottovoce_consumer.rows import Row
 from sottovoce_consumer.standing import write_standing

@@ -11,15 +11,8 @@ from prometheus_client.registry import Collector
 
 import sottovoce
 from sottovoce.service.metrics import new_registry
-from sottovoce.wire.v1 import cell_pb2
 
 _SECONDS: Final = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
-
-
-def refusal_name(refusal: int) -> str:
-    """Return a refusal as a label, such as "late"."""
-    name = cell_pb2.Refusal.Name(refusal)  # type: ignore[arg-type]
-    return name.removeprefix("REFUSAL_").lower().replace("_", "-")
 
 
 class RunningTotal(Collector):

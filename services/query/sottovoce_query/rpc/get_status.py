@@ -7,7 +7,8 @@ from collections import Counter
 from typing import Final
 
 import sottovoce
-from sottovoce.wire.v1 import cell_pb2, query_pb2
+from sottovoce.wire.refusals import refusal_name
+from sottovoce.wire.v1 import query_pb2
 from sottovoce_query.errors import iso
 from sottovoce_query.held import HeldCells
 from sottovoce_query.ranges import complete_at_ms, to_duration, to_timestamp
@@ -56,8 +57,7 @@ def _status(source: Source) -> query_pb2.DataSetStatus:
         for each in shard.refused:
             refused[each.refusal] += each.count
     for refusal, count in sorted(refused.items()):
-        name = cell_pb2.Refusal.Name(cell_pb2.Refusal.ValueType(refusal))
-        status.refused.add(reason=name.removeprefix("REFUSAL_").lower(), count=count)
+        status.refused.add(reason=refusal_name(refusal), count=count)
     return status
 
 
