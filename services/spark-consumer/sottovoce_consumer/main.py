@@ -13,6 +13,7 @@ from sottovoce.data_sets.registry import Registry
 from sottovoce.errors import SottovoceError
 from sottovoce.kafka import Topics, TransactionalWriter
 from sottovoce.kafka.errors import LostRecordsError
+from sottovoce.local.prerequisites import java
 from sottovoce.service.logging import configure_logging, get_logger
 from sottovoce.service.metrics import serve_metrics
 from sottovoce.service.settings import end_with_error, load_settings
@@ -53,6 +54,7 @@ def run(settings: ConsumerSettings, shutdown: Shutdown) -> None:
         SottovoceError: what ended it.
     """
     log = get_logger()
+    java().require()  # before anybody who counts already is fenced
     metrics = ConsumerMetrics()
     serve_metrics(settings, metrics.registry)
     settings.require_broker()
