@@ -340,6 +340,18 @@ def test_metrics_follow_the_conventions(way, client, promtool, service):
 
 def test_metrics_tell_the_true_totals(way, client, log, truth):
     every_play = len(read_listens(log, repeats=True))
+    wait_until(
+        lambda: client.status().data_sets["live"].admitted >= every_play, "live is all counted"
+    )
+    wait_until(
+        lambda: (
+            read_metrics(way.ports["consumer"]).total(
+                "sottovoce_consumer_listens_admitted_total", data_set="live"
+            )
+            >= every_play
+        ),
+        "the consumer's metrics say so",
+    )
     produced = read_metrics(way.ports["producer-metrics"])
     plays = produced.by_label("sottovoce_producer_plays_total", "outcome", data_set="history")
     assert plays["taken"] >= len(truth)
@@ -350,3 +362,7 @@ def test_metrics_tell_the_true_totals(way, client, log, truth):
     assert (
         consumed.total("sottovoce_consumer_listens_admitted_total", data_set="live") == every_play
     )
+    for data_set in ("live", "history"):  # a shard's first commit has no stamp to be measured by
+        waited = consumed.total("sottovoce_consumer_freshness_seconds_sum", data_set=data_set)
+        count = consumed.total("sottovoce_consumer_freshness_seconds_count", data_set=data_set)
+        assert 0 <= waited <= 600 * count
