@@ -6,6 +6,13 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# A busy machine is slow now and then; that says nothing of a property.
+settings.register_profile(
+    "sottovoce", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
+)
+settings.load_profile("sottovoce")
 
 REPOSITORY = Path(__file__).parent.parent
 

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
 from tests.unit.producer.exports import (
     PRIVATE,
@@ -20,8 +21,10 @@ from tests.unit.producer.exports import (
     write_zip,
 )
 
+from sottovoce.cells import CellContent
 from sottovoce.data_sets import PROFILES
 from sottovoce.data_sets.creation import create_data_sets
+from sottovoce.data_sets.data_set import DAY_MS, HOUR_MS
 from sottovoce.kafka import KafkaSettings, LogReader, Topics
 from sottovoce.wire.listens import view_listens
 from sottovoce_producer.assembly import assemble
@@ -123,6 +126,19 @@ def test_a_real_history_imported_twice_and_interrupted_is_in_the_log_once(
     once = take(other, real_export)
     assert len(listens_of(other)) == sum(report.counts.taken for report in once.reports)
     assert _as_plays(listens_of(other)) == _as_plays(whole)
+    assert _as_cells(listens_of(other)) == _as_cells(whole)
+
+
+def _as_cells(listens: list[bytes]) -> dict[int, bytes]:
+    """Return the bytes of each slice's cell."""
+    columns = view_listens(b"".join(listens))
+    slices = columns["end_time_ms"] // DAY_MS * DAY_MS
+    cells = {}
+    for slice_ms in np.unique(slices).tolist():
+        content = CellContent()
+        content.update(columns[slices == slice_ms], slice_ms=slice_ms, pane_ms=HOUR_MS)
+        cells[slice_ms] = content.payload()
+    return cells
 
 
 def _as_plays(listens: list[bytes]) -> list[tuple]:

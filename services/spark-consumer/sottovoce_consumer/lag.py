@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from sottovoce.kafka import KafkaSettings, Topics
 from sottovoce.kafka.errors import LogError
-from sottovoce.kafka.offsets import first_offsets, last_stable_offsets
+from sottovoce.kafka.offsets import OffsetsClient, first_offsets, last_stable_offsets
 from sottovoce.service.logging import get_logger
 from sottovoce_consumer.books import ShardBook
 from sottovoce_consumer.metrics import ConsumerMetrics
@@ -31,7 +31,7 @@ class LagWatch:
         self._metrics = metrics
         self._seconds = seconds
         self._settings = settings
-        self._admin = settings.admin()
+        self._offsets = OffsetsClient(settings)
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="lag", daemon=True)
 
@@ -50,8 +50,8 @@ class LagWatch:
         Raises:
             LogError: the broker can't be reached.
         """
-        latest = last_stable_offsets(self._settings, list(self._pairs), self._admin)
-        earliest = first_offsets(self._settings, list(self._pairs), self._admin)
+        latest = last_stable_offsets(self._settings, list(self._pairs), self._offsets)
+        earliest = first_offsets(self._settings, list(self._pairs), self._offsets)
         for pair, (name, shard) in self._pairs.items():
             following = self._books[name, shard].next_offset
             labels = (name, str(shard))

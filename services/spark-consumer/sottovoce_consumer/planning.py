@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sottovoce.data_sets.registry import Registry
 from sottovoce.kafka import KafkaSettings, Topics
 from sottovoce.kafka.errors import LostRecordsError
-from sottovoce.kafka.offsets import first_offsets, last_stable_offsets
+from sottovoce.kafka.offsets import OffsetsClient, first_offsets, last_stable_offsets
 from sottovoce_consumer.admission import Admission, SealTimeline
 from sottovoce_consumer.ranges import Range, ShardRef, limit_ends, share_out
 
@@ -51,7 +51,7 @@ class Planner:
         self._max_per_batch = max_listens_per_batch
         self._max_per_task = max_listens_per_task
         self._workers = workers
-        self._admin = settings.admin()
+        self._offsets = OffsetsClient(settings)
         self._terms_end = -1
         self._admissions: dict[str, Admission] = {}
 
@@ -64,8 +64,8 @@ class Planner:
         """
         catalogues = (self._topics.catalogues, 0)
         pairs = {(self._topics.listens(name), shard): (name, shard) for name, shard in starts}
-        latest = last_stable_offsets(self._settings, [*pairs, catalogues], self._admin)
-        earliest = first_offsets(self._settings, list(pairs), self._admin)
+        latest = last_stable_offsets(self._settings, [*pairs, catalogues], self._offsets)
+        earliest = first_offsets(self._settings, list(pairs), self._offsets)
         for pair, ref in pairs.items():
             check_start(pair, starts[ref], earliest[pair], latest[pair])
         self._refresh_terms(latest[catalogues])

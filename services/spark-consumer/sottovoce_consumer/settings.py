@@ -26,7 +26,7 @@ class ConsumerSettings(ServiceSettings):
     )
     driver_memory: str = Field("1g", pattern=r"^[0-9]+[mg]$", description="Heap of Spark's driver")
     batch_interval_seconds: float = Field(
-        1.0,
+        0.5,
         ge=0.0,
         le=3_600.0,
         description="From the start of a batch to that of the next, if idle",
@@ -47,7 +47,7 @@ class ConsumerSettings(ServiceSettings):
         32, ge=1, description="How many deltas of a cell are folded into a base"
     )
     max_folds_per_batch: int = Field(
-        200, ge=1, description="The most cells folded in one transaction, which must not take long"
+        8, ge=1, description="The most cells folded in one batch: listens wait while it folds"
     )
     accept_lost_records: bool = Field(
         False,

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any, Literal
 
-from confluent_kafka import KafkaException
+from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 from pydantic import Field, FilePath, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from sottovoce.kafka.errors import UnreachableBrokerError
+
+_log = logging.getLogger(__name__)
+_log.addHandler(logging.NullHandler())
+
+
+def _tell(error: KafkaError) -> None:
+    """Log what a client meets on its way; what matters is also raised where it was asked for."""
+    _log.warning("Kafka client: %s", error.str())
 
 
 class KafkaSettings(BaseSettings):
@@ -47,14 +56,15 @@ class KafkaSettings(BaseSettings):
             "sasl.mechanisms": self.kafka_sasl_mechanism,
             "sasl.username": self.kafka_sasl_username,
             "sasl.password": secret and secret.get_secret_value(),
-            "log_level": 3,
+            "log_level": 0,  # librdkafka's own lines; what it has to say comes through error_cb
+            "error_cb": _tell,
             **{name.replace("_", "."): value for name, value in more.items()},
         }
         return {name: value for name, value in config.items() if value is not None}
 
     def admin(self) -> AdminClient:
         """Return an admin client."""
-        return AdminClient({**self.client_config(), "log_level": 0})
+        return AdminClient(self.client_config())
 
     def require_broker(self, timeout: float = 10.0) -> None:
         """Return when a broker answers.

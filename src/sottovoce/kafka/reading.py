@@ -57,9 +57,8 @@ class LogReader:
         timeout: float = 60.0,
     ) -> None:
         self._timeout = timeout
-        admin = settings.admin()
-        low = first_offsets(settings, partitions, admin)
-        self._ends = high_watermarks(settings, partitions, admin)
+        low = first_offsets(settings, partitions)
+        self._ends = high_watermarks(settings, partitions)
         self.positions: dict[Partition, int] = {**low, **(start or {})}
         for pair, first in self.positions.items():
             if first < low[pair]:
