@@ -17,7 +17,7 @@ from benchmarks.watching import AdmittedWatch, Floats, freshness
 QUESTION = "How long after its end is a play visible in the query service, and at what cost?"
 _SIZES = {
     "tiny": ((1_000,), 8, 8),
-    "full": ((1_000, 15_000, 30_000), 25, 60),
+    "full": ((1_000, 10_000, 30_000), 15, 45),
     "long": ((1_000, 10_000, 20_000, 30_000), 30, 600),
 }
 _WARM_SECONDS = 10.0
