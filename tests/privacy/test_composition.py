@@ -56,17 +56,17 @@ def true_delta(epsilon, noises):
 
 def plan(laplace, gaussian, epsilon=1, delta=NANO, gaussian_share=Fraction(1, 2)):
     whole = 1 - gaussian_share if gaussian else Fraction(1)
-    standing = [Standing(f"laplace {i}", whole / laplace, 1) for i in range(laplace)]
+    standing = [Standing(f"laplace {i}", whole / laplace) for i in range(laplace)]
     standing += [
-        Standing(f"gaussian {i}", gaussian_share / gaussian, 1, Mechanism.DISCRETE_GAUSSIAN)
+        Standing(f"gaussian {i}", gaussian_share / gaussian, Mechanism.DISCRETE_GAUSSIAN)
         for i in range(gaussian)
     ]
-    return ReleasePlan(Fraction(epsilon), delta, tuple(standing), Fraction(0))
+    return ReleasePlan.of(epsilon, delta, standing, 0)
 
 
 def noises_of(made, laplace, gaussian):
-    found = [(made.noise("laplace 0"), laplace)] if laplace else []
-    return [*found, (made.noise("gaussian 0"), gaussian)] if gaussian else found
+    found = [(made.noise("laplace 0", 1), laplace)] if laplace else []
+    return [*found, (made.noise("gaussian 0", 1), gaussian)] if gaussian else found
 
 
 CASES = [(4, 0), (4, 1), (12, 1), (2, 2), (60, 1), (0, 1), (0, 5)]
@@ -93,14 +93,9 @@ def test_half_the_noise_would_give_away_more(laplace, gaussian):
 
 def test_many_small_pure_charges_cost_what_they_cost_concentrated():
     """A wholly concentrated budget takes more of them than epsilons add up to, and rightly."""
-    made = ReleasePlan(
-        Fraction(1),
-        NANO,
-        (Standing("all", Fraction(1), 1, Mechanism.DISCRETE_GAUSSIAN),),
-        Fraction(0),
-    )
+    made = ReleasePlan.of(1, NANO, [Standing("all", Fraction(1), Mechanism.DISCRETE_GAUSSIAN)], 0)
     noise = Noise.laplace(Fraction(1, 200), 1)
-    ledger = Ledger([Opening(b"x", 0), Allowance(b"x", "live", 0, made.budget, 1)])
+    ledger = Ledger([Opening(b"x", 0), Allowance(b"x", "live", 0, made, 1)])
     held = 0
     while isinstance(
         ledger.apply(ChargeRecord(b"x", ReleaseKey("live", (0,), f"{held}"), noise.charge)), Held
@@ -113,14 +108,14 @@ def test_many_small_pure_charges_cost_what_they_cost_concentrated():
 
 def test_what_the_odometer_reads_is_no_less_than_what_was_given_away():
     made, days = plan(4, 0, Fraction(1, 2), Fraction(0)), 30
-    log = [Opening(b"x", 0), Allowance(b"x", "live", 0, made.budget, 1)]
+    log = [Opening(b"x", 0), Allowance(b"x", "live", 0, made, 1)]
     log += [
-        ChargeRecord(b"x", ReleaseKey("live", (day * 86_400_000,), name), made.charge(name))
+        ChargeRecord(b"x", ReleaseKey("live", (day * 86_400_000,), name), made.charge(name, 1))
         for day in range(days)
         for name in (f"laplace {i}" for i in range(4))
     ]
     reading = read_odometer(Ledger(log), days, NANO)
     assert float(reading.epsilon) < days / 2
-    assert true_delta(float(reading.epsilon), [(made.noise("laplace 0"), 4 * days)]) <= float(
+    assert true_delta(float(reading.epsilon), [(made.noise("laplace 0", 1), 4 * days)]) <= float(
         reading.delta
     )

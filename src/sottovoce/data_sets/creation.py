@@ -1,4 +1,4 @@
-"""Making data sets: their topics, their constants, their first terms."""
+"""Making data sets: their topics, their constants, their first terms, the opening of the ledger."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 
 from sottovoce.data_sets.data_set import DataSet
+from sottovoce.data_sets.opening import is_opened, new_opening
 from sottovoce.data_sets.publishing import ADMINISTRATOR
 from sottovoce.data_sets.registry import Registry
 from sottovoce.data_sets.terms import Terms
@@ -35,7 +36,7 @@ def create_data_sets(
     replication: int = 1,
     in_sync: int = 1,
 ) -> list[str]:
-    """Create every topic, and each data set that is not there yet.
+    """Create every topic, and each data set that is not there yet; open the ledger.
 
     Running it again changes nothing: a data set that is there keeps its constants, its epoch and
     its terms.
@@ -64,7 +65,10 @@ def create_data_sets(
     )
     given = {each.data_set: each for each in terms}
     now_ms = time.time_ns() // 1_000_000
+    opening = None if is_opened(settings) else new_opening(settings, data_sets, there, now_ms)
     with writer.transaction():
+        if opening is not None:
+            writer.produce(topics.charges, opening.opening.ledger, opening.SerializeToString())
         for data_set in data_sets:
             if data_set.name in there:
                 continue

@@ -38,6 +38,8 @@ class Reason(StrEnum):
     TOO_LATE = "an allowance can't reach back to slices that have one or have spent"
     NOT_PURE = "the slice's budget has room for pure charges only"
     RESERVE_DELTA = "the reserve pays no delta"
+    OTHER_NOISE = "the series was begun with another noise"
+    NOT_A_SERIES = "what was released at once has no draws, and a series nothing else"
     DELTA_SPENT = "the slice's delta is spent"
     SPENT = "the slice's budget is spent"
 
@@ -51,9 +53,9 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Duplicate:
-    """An earlier record of the same key holds: that one is served, this draw is discarded."""
+    """An earlier record of the same key holds: that one is served, this one is discarded."""
 
-    first: ChargeRecord
+    key: ReleaseKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +143,17 @@ class SliceAccount:
 
 
 @dataclass(slots=True)
+class _Paid:
+    """What was charged: the record that paid, and which draws of a series were made, as bits."""
+
+    record: ChargeRecord
+    draws: int = 0
+
+    def has(self, draw: int | None) -> bool:
+        return draw is None or bool(self.draws >> draw & 1)
+
+
+@dataclass(slots=True)
 class _Allowances:
     starts: list[int] = field(default_factory=list)
     held: list[Allowance] = field(default_factory=list)
@@ -154,7 +167,7 @@ class Ledger:
         self._opening: Opening | None = None
         self._allowances: dict[str, _Allowances] = {}
         self._accounts: dict[tuple[str, int], SliceAccount] = {}
-        self._held: dict[ReleaseKey, ChargeRecord] = {}
+        self._paid: dict[ReleaseKey, _Paid] = {}
         for record in records:
             self.apply(record)
 
@@ -175,7 +188,7 @@ class Ledger:
                     allowances.starts.append(record.from_ms)
                     allowances.held.append(record)
                 case ChargeRecord():
-                    self._pay(record)
+                    self._take(record)
         return verdict
 
     def judge(self, record: LedgerRecord) -> Verdict:
@@ -190,9 +203,9 @@ class Ledger:
             allowances = self._allowances.get(record.data_set, _Allowances())
             latest = max(allowances.frontier, *allowances.starts[-1:], -1)
             return Held(record) if record.from_ms > latest else Refused(Reason.TOO_LATE)
-        first = self._held.get(record.key)
-        if first is not None:
-            return Duplicate(first)
+        paid = self._paid.get(record.key.series)
+        if paid is not None:
+            return _judge_again(paid, record)
         for slice_ms in record.key.slices:
             account = self._open_account(record.key.data_set, slice_ms)
             refused = (
@@ -209,9 +222,37 @@ class Ledger:
         account = self._open_account(data_set, slice_ms)
         return None if isinstance(account, Refused) else account
 
-    def held(self, key: ReleaseKey) -> ChargeRecord | None:
-        """The record of a key that holds."""
-        return self._held.get(key)
+    def allowance(self, data_set: str, slice_ms: int) -> Allowance | None:
+        """The allowance that a slice is under; None for a slice without a budget."""
+        if self._opening is None or slice_ms < self._opening.horizon(data_set):
+            return None
+        allowances = self._allowances.get(data_set, _Allowances())
+        found = bisect_right(allowances.starts, slice_ms) - 1
+        return None if found < 0 else allowances.held[found]
+
+    def latest_allowance(self, data_set: str) -> Allowance | None:
+        """The allowance that the slices to come are under."""
+        held = self._allowances.get(data_set, _Allowances()).held
+        return held[-1] if held else None
+
+    def frontier(self, data_set: str) -> int:
+        """The start of the last slice that was charged; -1 before the first."""
+        return self._allowances.get(data_set, _Allowances()).frontier
+
+    def holds(self, key: ReleaseKey) -> bool:
+        """Whether a record of a key holds."""
+        paid = self._paid.get(key.series)
+        return paid is not None and paid.has(key.draw)
+
+    def paid(self, key: ReleaseKey) -> ChargeRecord | None:
+        """The record that paid for a release or for its series."""
+        paid = self._paid.get(key.series)
+        return None if paid is None else paid.record
+
+    def charges(self) -> Iterator[ChargeRecord]:
+        """The records that paid, in the log's order."""
+        for paid in self._paid.values():
+            yield paid.record
 
     def accounts(self) -> Iterator[tuple[str, int, SliceAccount]]:
         """Data set, slice and account of each slice that has spent, in the order of first use."""
@@ -219,7 +260,7 @@ class Ledger:
             yield data_set, slice_ms, account
 
     def __len__(self) -> int:
-        return len(self._held)
+        return len(self._paid)
 
     def _open_account(self, data_set: str, slice_ms: int) -> SliceAccount | Refused:
         account = self._accounts.get((data_set, slice_ms))
@@ -229,15 +270,21 @@ class Ledger:
             return Refused(Reason.NOT_OPENED, slice_ms)
         if slice_ms < self._opening.horizon(data_set):
             return Refused(Reason.TOO_OLD, slice_ms)
-        allowances = self._allowances.get(data_set, _Allowances())
-        found = bisect_right(allowances.starts, slice_ms) - 1
-        if found < 0:
+        allowance = self.allowance(data_set, slice_ms)
+        if allowance is None:
             return Refused(Reason.NO_ALLOWANCE, slice_ms)
-        allowance = allowances.held[found]
         return SliceAccount(allowance.budget, allowance.slices_per_day)
 
+    def _take(self, record: ChargeRecord) -> None:
+        key = record.key
+        paid = self._paid.get(key.series)
+        if paid is None:
+            paid = self._paid[key.series] = _Paid(record)
+            self._pay(record)
+        if key.draw is not None:
+            paid.draws |= 1 << key.draw
+
     def _pay(self, record: ChargeRecord) -> None:
-        self._held[record.key] = record
         data_set = record.key.data_set
         allowances = self._allowances[data_set]
         for slice_ms in record.key.slices:
@@ -245,3 +292,15 @@ class Ledger:
             if isinstance(account, SliceAccount):  # it was judged to be
                 self._accounts[data_set, slice_ms] = account.paying(record.charge, record.pot)
             allowances.frontier = max(allowances.frontier, slice_ms)
+
+
+def _judge_again(paid: _Paid, record: ChargeRecord) -> Verdict:
+    """The verdict on a record whose series, or whose very release, was paid before."""
+    first, key = paid.record, record.key
+    if (first.key.draw is None) != (key.draw is None):
+        return Refused(Reason.NOT_A_SERIES)
+    if paid.has(key.draw):
+        return Duplicate(key)
+    if (record.charge, record.pot, record.noise) != (first.charge, first.pot, first.noise):
+        return Refused(Reason.OTHER_NOISE)
+    return Held(record)

@@ -4,11 +4,13 @@ Pure values; how they are written to the topic is the codec's business. Every fi
 of a budget is a double on the wire and an exact rational here.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from sottovoce.privacy.accounting import Budget, Charge
 from sottovoce.privacy.errors import PrivacyParameterError
+from sottovoce.privacy.mechanisms import Noise
+from sottovoce.privacy.plan import ReleasePlan
 
 
 class Pot(StrEnum):
@@ -47,22 +49,27 @@ class Allowance:
         ledger: which ledger it was written for.
         data_set: whose.
         from_ms: start of the first slice under it.
-        budget: of each slice.
+        plan: what each slice may spend, and on what.
         slices_per_day: A, in how many slices of a UTC day a listener counts.
     """
 
     ledger: bytes
     data_set: str
     from_ms: int
-    budget: Budget
+    plan: ReleasePlan
     slices_per_day: int
 
     def __post_init__(self) -> None:
         if self.slices_per_day < 1:
             raise PrivacyParameterError(f"slices_per_day must be at least 1: {self.slices_per_day}")
 
+    @property
+    def budget(self) -> Budget:
+        """What each slice may spend."""
+        return self.plan.budget
 
-@dataclass(frozen=True, slots=True, order=True)
+
+@dataclass(frozen=True, slots=True)
 class ReleaseKey:
     """What makes two questions the same.
 
@@ -71,12 +78,15 @@ class ReleaseKey:
         slices: starts of the slices that it reads, ascending; each of them pays.
         statistic: which one.
         parameters: all that changes the vector or its noise, in one canonical text.
+        draw: which draw of a series it is, such as the number of a pane; None for what is released
+            at once. A series is charged once, with whichever of its draws comes first.
     """
 
     data_set: str
     slices: tuple[int, ...]
     statistic: str
     parameters: str = ""
+    draw: int | None = None
 
     def __post_init__(self) -> None:
         if not self.slices or any(
@@ -85,6 +95,13 @@ class ReleaseKey:
             raise PrivacyParameterError(
                 f"a release reads at least one slice, each once, ascending: {self.slices}"
             )
+        if self.draw is not None and self.draw < 0:
+            raise PrivacyParameterError(f"draws of a series are counted from 0: {self.draw}")
+
+    @property
+    def series(self) -> "ReleaseKey":
+        """What is charged: the key without its draw."""
+        return self if self.draw is None else replace(self, draw=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,16 +111,20 @@ class ChargeRecord:
     Attributes:
         ledger: which ledger the replica that wrote it had read.
         key: what was released.
-        charge: what it costs each of its slices.
+        charge: what it costs each of its slices; for a series all of its draws together.
         pot: standing or reserve.
-        draw: names the body of the release, written in the same transaction.
+        noise: what was added; None for what is outside the budget.
+        body: names what was released, written in the same transaction.
+        made_at_ms: when the replica drew it, by its clock; nothing rests on it.
     """
 
     ledger: bytes
     key: ReleaseKey
     charge: Charge
     pot: Pot = Pot.STANDING
-    draw: bytes = b""
+    noise: Noise | None = None
+    body: bytes = b""
+    made_at_ms: int = 0
 
 
 type LedgerRecord = Opening | Allowance | ChargeRecord

@@ -1,6 +1,7 @@
 """Which releases hold: the log's order decides, and no slice ever spends more than its budget."""
 
 from collections import defaultdict
+from dataclasses import replace
 from fractions import Fraction
 
 import pytest
@@ -15,12 +16,14 @@ from sottovoce.privacy import (
     Duplicate,
     Held,
     Ledger,
+    Noise,
     Opening,
     Pot,
     PrivacyParameterError,
     Reason,
     Refused,
     ReleaseKey,
+    ReleasePlan,
     epsilon_of,
 )
 
@@ -49,6 +52,7 @@ keys = st.builds(
     st.sets(st.sampled_from(SLICES), min_size=1, max_size=3).map(lambda s: tuple(sorted(s))),
     st.sampled_from(["genres", "tracks", "listeners"]),
     st.sampled_from(["", "a", "b", "c"]),
+    st.none() | st.integers(0, 2),
 )
 ledgers = st.sampled_from([LEDGER] * 9 + [OTHER])
 charge_records = st.builds(
@@ -68,7 +72,7 @@ records = st.one_of(
         ledgers,
         st.sampled_from(["live", "history"]),
         st.sampled_from([0, 1_000, 2_000, 4_000]),
-        st.sampled_from(BUDGETS),
+        st.sampled_from(BUDGETS).map(ReleasePlan),
         st.integers(1, 8),
     ),
     st.builds(Opening, ledgers, st.sampled_from([OPENED, 2_000])),
@@ -79,17 +83,17 @@ logs = st.lists(records, max_size=40).map(lambda log: [*opened(), *log]) | st.li
 
 
 def opened(budget=BUDGETS[0], data_set="live", per_day=8):
-    return [Opening(LEDGER, OPENED), Allowance(LEDGER, data_set, 0, budget, per_day)]
+    return [Opening(LEDGER, OPENED), Allowance(LEDGER, data_set, 0, ReleasePlan(budget), per_day)]
 
 
-def release(charge, name="genres", slices=(1_000,), pot=Pot.STANDING, ledger=LEDGER, draw=b""):
-    return ChargeRecord(ledger, ReleaseKey("live", slices, name), charge, pot, draw)
+def release(charge, name="genres", slices=(1_000,), pot=Pot.STANDING, ledger=LEDGER, body=b""):
+    return ChargeRecord(ledger, ReleaseKey("live", slices, name), charge, pot, body=body)
 
 
 def spent(held):
-    """What each slice was charged, added up from the records alone."""
+    """What each slice was charged, added up from the records alone; a series pays once."""
     sums = defaultdict(list)
-    for record in held:
+    for record in {record.key.series: record for record in reversed(held)}.values():
         for slice_ms in record.key.slices:
             sums[record.key.data_set, slice_ms].append((record.charge, record.pot))
     return sums
@@ -126,7 +130,8 @@ def test_no_log_makes_a_slice_spend_more_than_its_budget(log):
         assert verdict == foretold
         if isinstance(record, ChargeRecord) and isinstance(verdict, Held):
             held.append(record)
-    assert len({record.key for record in held}) == len(held) == len(ledger)
+    assert len({record.key for record in held}) == len(held)
+    assert len({record.key.series for record in held}) == len(ledger)
     check_budgets(ledger, held)
 
 
@@ -163,18 +168,47 @@ def test_racing_replicas_converge_on_one_draw_and_stay_within_the_budget(budget,
     for replica, ledger in enumerate(replicas):
         for record in log[positions[replica] :]:
             ledger.apply(record)
-        final.append({record.key: ledger.held(record.key) for record in log[2:]})
+        final.append(
+            {record.key: ledger.holds(record.key) and ledger.paid(record.key) for record in log[2:]}
+        )
     assert final[0] == final[1] == final[2]
     check_budgets(replicas[0], [record for record in final[0].values() if record])
 
 
 def test_the_first_of_a_key_holds_and_the_second_is_told_which():
-    first, second = release(CHARGES[0], draw=b"1"), release(CHARGES[0], draw=b"2")
+    first, second = release(CHARGES[0], body=b"1"), release(CHARGES[0], body=b"2")
     ledger = Ledger(opened())
     assert ledger.apply(first) == Held(first)
-    assert ledger.apply(second) == Duplicate(first)
-    assert ledger.held(second.key) is first
+    assert ledger.apply(second) == Duplicate(second.key)
+    assert ledger.paid(second.key) is first
     assert ledger.account("live", 1_000).epsilon == Fraction(1, 4)
+
+
+def draw_of(charge, number, noise=None):
+    key = ReleaseKey("live", (1_000,), "genres", "step=1", number)
+    return ChargeRecord(LEDGER, key, charge, noise=noise)
+
+
+def test_a_series_pays_once_and_each_of_its_draws_is_made_once():
+    ledger = Ledger(opened())
+    for number in (7, 0, 63):
+        assert isinstance(ledger.apply(draw_of(CHARGES[1], number)), Held)
+        assert ledger.account("live", 1_000).epsilon == Fraction(1, 2)
+    assert isinstance(ledger.apply(draw_of(CHARGES[1], 7)), Duplicate)
+    assert [ledger.holds(draw_of(CHARGES[1], n).key) for n in (0, 1, 7, 63)] == [1, 0, 1, 1]
+
+
+def test_a_series_goes_on_only_with_the_noise_that_it_was_charged_for():
+    ledger = Ledger(opened())
+    ledger.apply(draw_of(CHARGES[0], 0, Noise.laplace(0.25, 20)))
+    for other in (
+        draw_of(CHARGES[2], 1, Noise.laplace(0.25, 20)),
+        draw_of(CHARGES[0], 1, Noise.laplace(0.25, 10)),
+        replace(draw_of(CHARGES[0], 1, Noise.laplace(0.25, 20)), pot=Pot.RESERVE),
+    ):
+        assert ledger.apply(other) == Refused(Reason.OTHER_NOISE)
+    at_once = replace(draw_of(CHARGES[0], 1), key=draw_of(CHARGES[0], 1).key.series)
+    assert ledger.apply(at_once) == Refused(Reason.NOT_A_SERIES)
 
 
 def test_a_key_that_was_refused_may_hold_later_for_less():
@@ -212,7 +246,7 @@ def test_ad_hoc_questions_drain_the_reserve_and_nothing_else():
     ("log", "record", "reason"),
     [
         ([], release(CHARGES[0]), Reason.NOT_OPENED),
-        ([], Allowance(LEDGER, "live", 0, BUDGETS[0], 8), Reason.NOT_OPENED),
+        ([], Allowance(LEDGER, "live", 0, ReleasePlan(BUDGETS[0]), 8), Reason.NOT_OPENED),
         (opened(), Opening(OTHER, 0), Reason.OPENED_TWICE),
         (opened(), release(CHARGES[0], ledger=OTHER), Reason.OTHER_LEDGER),
         (opened(), release(CHARGES[0], slices=(999,)), Reason.TOO_OLD),
@@ -221,10 +255,10 @@ def test_ad_hoc_questions_drain_the_reserve_and_nothing_else():
         (opened(), release(CHARGES[4]), Reason.NOT_PURE),
         (opened(), release(CHARGES[3]), Reason.DELTA_SPENT),
         (opened(BUDGETS[2]), release(Charge.concentrated(1)), Reason.SPENT),
-        (opened(), Allowance(LEDGER, "live", 0, BUDGETS[3], 8), Reason.TOO_LATE),
+        (opened(), Allowance(LEDGER, "live", 0, ReleasePlan(BUDGETS[3]), 8), Reason.TOO_LATE),
         (
             [*opened(), release(CHARGES[0], slices=(3_000,))],
-            Allowance(LEDGER, "live", 3_000, BUDGETS[3], 8),
+            Allowance(LEDGER, "live", 3_000, ReleasePlan(BUDGETS[3]), 8),
             Reason.TOO_LATE,
         ),
     ],
@@ -237,7 +271,7 @@ def test_what_does_not_hold_says_why(log, record, reason):
 
 
 def test_a_remade_ledger_has_nothing_for_slices_that_may_have_spent():
-    lost = Ledger([Opening(OTHER, 2_500), Allowance(OTHER, "live", 0, BUDGETS[0], 8)])
+    lost = Ledger([Opening(OTHER, 2_500), Allowance(OTHER, "live", 0, ReleasePlan(BUDGETS[0]), 8)])
     assert lost.account("live", 2_000) is None
     assert lost.apply(release(CHARGES[0], slices=(2_000,), ledger=OTHER)).reason is Reason.TOO_OLD
     assert lost.account("live", 3_000).budget == BUDGETS[0]
@@ -245,13 +279,13 @@ def test_a_remade_ledger_has_nothing_for_slices_that_may_have_spent():
 
 def test_a_data_set_of_old_slices_has_a_horizon_of_its_own():
     opening = Opening(LEDGER, OPENED, (("history", 100),))
-    ledger = Ledger([opening, Allowance(LEDGER, "history", 0, BUDGETS[0], 1)])
+    ledger = Ledger([opening, Allowance(LEDGER, "history", 0, ReleasePlan(BUDGETS[0]), 1)])
     assert ledger.account("history", 100) is not None
     assert ledger.account("history", 99) is None
 
 
 def test_a_later_allowance_is_for_later_slices():
-    ledger = Ledger([*opened(), Allowance(LEDGER, "live", 2_000, BUDGETS[3], 8)])
+    ledger = Ledger([*opened(), Allowance(LEDGER, "live", 2_000, ReleasePlan(BUDGETS[3]), 8)])
     assert ledger.account("live", 1_999).budget == BUDGETS[0]
     assert ledger.account("live", 2_000).budget == BUDGETS[3]
 

@@ -14,6 +14,7 @@ from sottovoce.privacy import (
     Opening,
     PrivacyParameterError,
     ReleaseKey,
+    ReleasePlan,
     epsilon_of,
     read_odometer,
 )
@@ -29,8 +30,8 @@ ONE = Budget.of(1)
 def ledger(*charged, live=ONE, history=ONE):
     log = [
         Opening(b"x", 0),
-        Allowance(b"x", "live", 0, live, 2),
-        Allowance(b"x", "history", 0, history, 1),
+        Allowance(b"x", "live", 0, ReleasePlan(live), 2),
+        Allowance(b"x", "history", 0, ReleasePlan(history), 1),
     ]
     for number, (data_set, slice_ms, charge) in enumerate(charged):
         key = ReleaseKey(data_set, (slice_ms,), f"release {number}")

@@ -29,16 +29,16 @@ NANO = Fraction(1, 10**9)
 
 
 def plan(*standing, epsilon=Fraction(1), delta=NANO, reserve=Fraction(1, 4)):
-    return ReleasePlan(epsilon, delta, standing, reserve)
+    return ReleasePlan.of(epsilon, delta, standing, reserve)
 
 
-GENRES = Standing("genres", Fraction(1, 4), 20)
-TRACKS = Standing("tracks", Fraction(1, 4), 20, delta_share=Fraction(1))
-BY_LISTENERS = Standing("tracks by listeners", Fraction(1, 4), 20, GAUSSIAN)
+GENRES = Standing("genres", Fraction(1, 4))
+TRACKS = Standing("tracks", Fraction(1, 4), delta_share=Fraction(1))
+BY_LISTENERS = Standing("tracks by listeners", Fraction(1, 4), GAUSSIAN)
 
 
 def opened(made):
-    return Ledger([Opening(b"x", 0), Allowance(b"x", "live", 0, made.budget, 8)])
+    return Ledger([Opening(b"x", 0), Allowance(b"x", "live", 0, made, 8)])
 
 
 def release(charge, name, pot=Pot.STANDING):
@@ -65,11 +65,13 @@ def test_every_plan_fits_to_the_last_release_and_nothing_more(
     whole = sum(share for share, *_ in parts) + reserve
     small = max(1, sum(delta_share for *_, delta_share in parts))
     standing = tuple(
-        Standing(f"{i}", Fraction(share, whole), bound, kind, Fraction(delta_share, small))
-        for i, (share, bound, kind, delta_share) in enumerate(parts)
+        Standing(f"{i}", Fraction(share, whole), kind, Fraction(delta_share, small))
+        for i, (share, _, kind, delta_share) in enumerate(parts)
     )
     made = plan(*standing, epsilon=epsilon, delta=delta, reserve=Fraction(reserve, whole))
-    records = [release(made.charge(each.statistic), each.statistic) for each in standing]
+    bounds = {f"{i}": bound for i, (_, bound, *_) in enumerate(parts)}
+    charges = {name: made.charge(name, bound) for name, bound in bounds.items()}
+    records = [release(charge, name) for name, charge in charges.items()]
     if reserve:
         records.append(release(Charge.pure(made.budget.reserve / 2), "question", Pot.RESERVE))
     random.shuffle(records)
@@ -79,28 +81,28 @@ def test_every_plan_fits_to_the_last_release_and_nothing_more(
     assert all(isinstance(ledger.apply(record), Held) for record in records)
     assert ledger.account("live", 0).epsilon <= epsilon
     assert isinstance(ledger.apply(release(Charge.pure(epsilon), "one more")), Refused)
-    laplace = [made.charge(each.statistic) for each in standing if each.mechanism is not GAUSSIAN]
+    laplace = [charges[each.statistic] for each in standing if each.mechanism is not GAUSSIAN]
     if all(made.budget.price(charge) == charge.epsilon for charge in laplace):
         assert ledger.account("live", 0).left(Pot.STANDING) <= epsilon / 10**9
 
 
 def test_each_release_gets_its_share():
     made = plan(GENRES, TRACKS, BY_LISTENERS)
-    assert made.noise("genres").scale == 80.0
-    assert made.charge("tracks").delta <= NANO / 2
+    assert made.noise("genres", 20).scale == 80.0
+    assert made.charge("tracks", 20).delta <= NANO / 2
     assert made.budget.reserve == Fraction(1, 4)
-    gaussian = made.charge("tracks by listeners")
+    gaussian = made.charge("tracks by listeners", 20)
     paid = made.budget.price(gaussian) + made.budget.overhead
     assert float(paid) == pytest.approx(0.25, rel=1e-9)
-    noise = made.noise("tracks")
+    noise = made.noise("tracks", 20)
     threshold = threshold_for(noise, made.threshold_delta("tracks"))
-    assert threshold_delta(noise, threshold) <= made.charge("tracks").delta
+    assert threshold_delta(noise, threshold) <= made.charge("tracks", 20).delta
 
 
 def test_a_plan_of_laplace_alone_needs_no_delta():
     made = plan(GENRES, delta=Fraction(0))
     assert made.budget.order is None
-    assert made.charge("genres") == Charge.pure(Fraction(1, 4))
+    assert made.charge("genres", 20) == Charge.pure(Fraction(1, 4))
 
 
 @pytest.mark.parametrize(
@@ -109,11 +111,11 @@ def test_a_plan_of_laplace_alone_needs_no_delta():
         (lambda: plan(GENRES, GENRES), "more than once"),
         (lambda: plan(GENRES, reserve=Fraction(4, 5)), "1.05"),
         (lambda: plan(GENRES, reserve=Fraction(-1)), "not negative"),
-        (lambda: plan(Standing("none", Fraction(0), 1)), "none"),
+        (lambda: plan(Standing("none", Fraction(0))), "none"),
         (lambda: plan(TRACKS, delta=Fraction(0)), "delta above 0"),
         (lambda: plan(BY_LISTENERS, delta=Fraction(0)), "delta above 0"),
-        (lambda: plan(TRACKS, Standing("b", Fraction(1, 9), 1, delta_share=Fraction(1))), "delta"),
-        (lambda: plan(GENRES).noise("artists"), "it has genres"),
+        (lambda: plan(TRACKS, Standing("b", Fraction(1, 9), delta_share=Fraction(1))), "delta"),
+        (lambda: plan(GENRES).noise("artists", 20), "it has genres"),
     ],
 )
 def test_a_plan_that_makes_no_sense_is_refused(make, says):
