@@ -14,14 +14,18 @@ from sottovoce.data_sets import TermsTimeline
 from sottovoce.data_sets.registry import Registry
 from sottovoce.kafka.reading import LogReader, Record
 from sottovoce.kafka.topics import Topics
+from sottovoce.ledger.log import KafkaReleaseLog
 from sottovoce.service.logging import get_logger
 from sottovoce.wire.keys import CellKey, CellKeyKind
-from sottovoce_query.gate import OpenGate
+from sottovoce_query.gate import Gate
 from sottovoce_query.held import HeldCells
+from sottovoce_query.personal import PersonalGate
+from sottovoce_query.releases.engine import Observer
+from sottovoce_query.releases.releasing import Releasing
+from sottovoce_query.releases.shelf import Shelf
 from sottovoce_query.settings import QuerySettings
 from sottovoce_query.similar import SimilarIndex
 from sottovoce_query.sources import Source, Sources
-from sottovoce_query.statistics import Statistics
 from sottovoce_query.tracks import CatalogueShelf, TrackBook, TrackNames
 from sottovoce_query.windows import Windows
 
@@ -34,14 +38,20 @@ class Materialiser:
 
     Args:
         settings: where Kafka is, and how much to keep.
-        on_change: called, from the materialiser's thread, when more became complete.
+        on_change: called, from the materialiser's thread, when more can be asked about.
+        on_release: is told of each release.
 
     Raises:
         LogError: the log can't be read.
         MissingTopicError: `sottovoce topics create` was not run.
     """
 
-    def __init__(self, settings: QuerySettings, on_change: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        settings: QuerySettings,
+        on_change: Callable[[], None],
+        on_release: Observer = lambda *_: None,
+    ) -> None:
         self._settings = settings
         self._on_change = on_change
         self._topics = Topics(settings.kafka_topic_prefix)
@@ -59,15 +69,23 @@ class Materialiser:
         self._by_topic = {self._topics.cells(name): cells for name, cells in self.cells.items()}
         self._reader = LogReader(settings, self._partitions())
         book = TrackBook(shelf, lambda: self._latest, self._names)
+        self.releasing: Releasing | None = None
+        if settings.privacy_mode == "enforced":
+            releases = Shelf()
+            log = KafkaReleaseLog(settings, releases.put, releases.withdraw)
+            self.releasing = Releasing(settings, self.cells, book, log, releases, on_release)
         self.sources = Sources(
-            {name: self._source(cells, book) for name, cells in self.cells.items()},
+            {name: self._source(name, book) for name in self.cells},
             book,
             SimilarIndex(shelf),
+            self.releasing,
         )
 
-    def _source(self, cells: HeldCells, book: TrackBook) -> Source:
-        gate = OpenGate(Statistics(cells, book))
-        settings = self._settings
+    def _source(self, name: str, book: TrackBook) -> Source:
+        cells, settings = self.cells[name], self._settings
+        gate: Gate = PersonalGate(cells, book)
+        if self.releasing is not None:
+            gate = self.releasing.gates[name]
         windows = Windows(cells, gate, settings.query_window_error, settings.query_window_series)
         return Source(cells, gate, windows)
 
@@ -93,6 +111,10 @@ class Materialiser:
             read += 1
         for cells in self.cells.values():
             cells.update()
+        if self.releasing is not None:
+            self.releasing.catch_up()
+            while self.releasing.follow():
+                pass
         _give_memory_back()
         get_logger().info(
             "caught up with the log",
@@ -117,10 +139,14 @@ class Materialiser:
                 refreshed = time.monotonic()
                 if self._registry.refresh():
                     self._read_registry()
+                    if self.releasing is not None:
+                        self.releasing.allow()
             if records:
                 self._take(records)
             elif self._settle():
                 _give_memory_back()
+            if self.releasing is not None:
+                self._tell(self.releasing.follow())
             for name, cells in self.cells.items():
                 if cells.stale:
                     self._rebuild(name, cells)
@@ -132,12 +158,18 @@ class Materialiser:
         for record in records:
             self._apply(record)
         touched = {record.topic for record in records}
-        advanced = [cells for topic, cells in self._by_topic.items() if topic in touched]
-        advanced = [cells for cells in advanced if cells.update()]
+        read = [cells for topic, cells in self._by_topic.items() if topic in touched]
+        advanced = {cells.data_set.name for cells in read if cells.update()}
+        if self.releasing is not None:
+            advanced -= self.releasing.on_the_clock
+        self._tell(advanced)
+
+    def _tell(self, advanced: set[str]) -> None:
+        """More can be asked about some data sets."""
         if advanced:
             self._on_change()
-            for cells in advanced:
-                self.sources.by_name[cells.data_set.name].windows.keep_up()
+            for name in advanced:
+                self.sources.by_name[name].windows.keep_up()
 
     def _apply(self, record: Record) -> None:
         self._by_topic[record.topic].apply(record.partition, record.key, record.value)
@@ -187,6 +219,8 @@ class Materialiser:
         self._reader.close()
         self._names_reader.close()
         self._registry.close()
+        if self.releasing is not None:
+            self.releasing.close()
 
 
 def _give_memory_back() -> None:

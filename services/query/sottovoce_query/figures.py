@@ -1,14 +1,33 @@
-"""Figures with names, as they come through the gate."""
+"""Figures with names as they come through the gate, and how far from the truth they may be."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
+from sottovoce.privacy import Noise, half_width
 from sottovoce.sketches import Estimate
 from sottovoce.wire.v1 import query_pb2
+
+CONFIDENCE: Final = 0.95
+"""Of the intervals in answers."""
+SURELY: Final = 0.9998
+"""What is above the half-width of such noise was played: of 10,000 that were not, one seems so."""
+
+type Noises = Mapping[Noise, int]
+"""How many summands had which noise; empty for what is exact."""
+
+
+def noisy_count(value: float, noises: Noises, confidence: float = CONFIDENCE) -> Estimate:
+    """Return a sum of released counts with the interval of the true one, which is not negative."""
+    if not noises:
+        return Estimate.exact(value)
+    width = half_width(noises, confidence)
+    return Estimate(max(0.0, value), max(0.0, value - width), max(0.0, value + width))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -16,12 +35,16 @@ class Figures[Name: np.generic]:
     """Whole numbers by name, each once.
 
     Attributes:
-        names: track or artist keys, country codes, places in a list.
+        names: track or artist keys, country codes, places in a list; ascending.
         counts: int64, one for each name.
+        noises: the noise in each of the counts.
+        missing: how much more each count may be, because summands below a threshold were let go of.
     """
 
     names: npt.NDArray[Name]
     counts: npt.NDArray[np.int64]
+    noises: Noises = field(default_factory=dict)
+    missing: npt.NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.names)
@@ -34,8 +57,26 @@ class Figures[Name: np.generic]:
         else:
             near = np.arange(len(counts))
         near = near[counts[near] > 0]
-        best = near[np.lexsort((self.names[near], -counts[near]))][:size]
-        return Figures(self.names[best], counts[best])
+        return self.at(near[np.lexsort((self.names[near], -counts[near]))][:size])
+
+    def above(self, threshold: int) -> Figures[Name]:
+        """Return those whose count is above a threshold."""
+        return self.at(np.flatnonzero(self.counts > threshold))
+
+    def at(self, places: npt.NDArray[np.intp]) -> Figures[Name]:
+        """Return those at some places."""
+        missing = None if self.missing is None else self.missing[places]
+        return replace(self, names=self.names[places], counts=self.counts[places], missing=missing)
+
+    def estimates(self, confidence: float = CONFIDENCE) -> list[Estimate]:
+        """Return each count with the interval that the truth lies in."""
+        every = [noisy_count(count, self.noises, confidence) for count in self.counts.tolist()]
+        if self.missing is None:
+            return every
+        return [
+            replace(each, upper=each.upper + more)
+            for each, more in zip(every, self.missing.tolist(), strict=True)
+        ]
 
 
 def sum_by_name[Name: np.generic](
@@ -58,8 +99,3 @@ def sum_by_name[Name: np.generic](
 def to_message(estimate: Estimate) -> query_pb2.Estimate:
     """Return an estimate as a message."""
     return query_pb2.Estimate(value=estimate.value, lower=estimate.lower, upper=estimate.upper)
-
-
-def exact(value: float) -> query_pb2.Estimate:
-    """Return a figure that is known, as a message."""
-    return query_pb2.Estimate(value=value, lower=value, upper=value)

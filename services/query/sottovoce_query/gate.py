@@ -1,41 +1,100 @@
 """The one way out: every figure about listening that leaves passes the gate.
 
-`OpenGate` lets exact figures through and says so. A gate that protects takes its place behind the
-same protocol.
+`EnforcedGate` lets out what the budget allows, `PersonalGate` one's own history as it is.
 """
 
 from __future__ import annotations
 
-from typing import ClassVar, Final, Protocol
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from sottovoce.sketches import BottomKSample, Estimate
+from sottovoce.sketches import Estimate
 from sottovoce.wire.v1 import query_pb2
-from sottovoce_query.figures import Figures
+from sottovoce_query.figures import CONFIDENCE, Figures, Noises
 from sottovoce_query.ranges import Range
-from sottovoce_query.statistics import Mark, Series, Statistics
 
-OPEN_NOTICE: Final = (
-    "Privacy mode is open: these figures are exact and protect nobody; do not publish them."
-)
-CONFIDENCE: Final = 0.95
+type Mark = Literal["plays", "firsts_of_track", "firsts_of_artist"]
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One series of plays or listeners over time, resolved.
+
+    Attributes:
+        kind: what it counts.
+        name: the genre, or "" for the others.
+        keys: track keys, artist keys or country codes, ascending.
+    """
+
+    kind: Literal["all", "new_listeners", "genre", "country", "track", "artist"]
+    name: str = ""
+    keys: tuple[int, ...] = ()
+
+    @property
+    def is_ranked(self) -> bool:
+        """Whether it goes by the grain of rankings."""
+        return self.kind in ("track", "artist")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Steps:
+    """A released series.
+
+    Attributes:
+        starts_ms: of each step, ascending; steps that are known to be 0 may be left out.
+        counts: of each step.
+        noises: in each count.
+        missing: how much more each count may be.
+    """
+
+    starts_ms: npt.NDArray[np.int64]
+    counts: npt.NDArray[np.int64]
+    noises: Sequence[Noises]
+    missing: npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SampledRow:
+    """A row of a sample as it may be shown."""
+
+    track_key: int
+    versions: tuple[str, ...]
+    time_ms: int
+    country: str
+    played_ms: int | None = None
+    skipped: bool | None = None
 
 
 class Gate(Protocol):
-    """Releases figures about a range of a data set."""
+    """Releases figures about ranges of a data set.
+
+    Every method raises a `QuestionError` where a figure may not leave.
+    """
 
     mode: ClassVar[query_pb2.PrivacyMode.ValueType]
+    sample_kind: ClassVar[query_pb2.SampleKind.ValueType]
     notice: ClassVar[str]
 
-    def estimate(self, count: float) -> Estimate:
-        """Return a released count with the interval that the truth lies in."""
+    @property
+    def complete_through_ms(self) -> int:
+        """Questions may reach until here; 0 before the first pane."""
+
+    @property
+    def floor_ms(self) -> int:
+        """Questions may not reach back before this."""
+
+    @property
+    def ranking_ms(self) -> int:
+        """The grain of figures about tracks and artists."""
 
     def versions(self, asked: Range) -> list[str]:
         """Return the catalogue versions behind a range; they are public."""
 
-    def plays(self, asked: Range) -> int:
+    def plays(self, asked: Range, confidence: float = CONFIDENCE) -> Estimate:
         """Release the number of plays."""
 
     def tracks(self, asked: Range, mark: Mark) -> Figures[np.uint64]:
@@ -44,7 +103,10 @@ class Gate(Protocol):
     def artists(self, asked: Range, mark: Mark) -> Figures[np.uint64]:
         """Release counts by artist."""
 
-    def genres(self, asked: Range) -> dict[str, int]:
+    def played(self, asked: Range) -> Figures[np.uint64]:
+        """Release which tracks were played, as counts of those that surely were."""
+
+    def genres(self, asked: Range) -> Figures[np.str_]:
         """Release plays by genre."""
 
     def countries(self, asked: Range) -> Figures[np.uint32]:
@@ -54,67 +116,16 @@ class Gate(Protocol):
         """Release the number of distinct listeners over whole slices."""
 
     def distinct_tracks(self, asked: Range) -> Estimate:
-        """Release the number of distinct tracks."""
+        """Release the number of distinct tracks over whole slices."""
 
     def distinct_artists(self, asked: Range) -> Estimate:
-        """Release the number of distinct artists."""
+        """Release the number of distinct artists over whole slices."""
 
-    def correlations(self, asked: Range) -> tuple[list[Estimate], int]:
+    def correlations(self, asked: Range) -> tuple[list[Estimate], Estimate]:
         """Release the correlations of audio features, row by row, and the plays behind them."""
 
-    def sample(self, asked: Range) -> BottomKSample:
-        """Release rows."""
+    def sample(self, asked: Range, size: int) -> list[SampledRow]:
+        """Release rows that look like the crowd's."""
 
-    def panes(
-        self, asked: Range, series: Series
-    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-        """Release a series: the panes where it is not 0, and its counts there."""
-
-
-class OpenGate:
-    """Lets everything through as it is.
-
-    Args:
-        statistics: the exact figures.
-    """
-
-    mode: ClassVar[query_pb2.PrivacyMode.ValueType] = query_pb2.PRIVACY_MODE_OPEN
-    notice: ClassVar[str] = OPEN_NOTICE
-
-    def __init__(self, statistics: Statistics) -> None:
-        self._exact = statistics
-        self.versions = statistics.versions
-        self.plays = statistics.plays
-        self.tracks = statistics.tracks
-        self.artists = statistics.artists
-        self.genres = statistics.genres
-        self.countries = statistics.countries
-        self.sample = statistics.sample
-        self.panes = statistics.panes
-
-    def estimate(self, count: float) -> Estimate:
-        """Return the count as known."""
-        return Estimate.exact(count)
-
-    def distinct_listeners(self, asked: Range) -> Estimate:
-        """Return the sketch's estimate."""
-        return self._exact.listeners(asked).estimate(CONFIDENCE)
-
-    def distinct_tracks(self, asked: Range) -> Estimate:
-        """Return how many tracks were played."""
-        return Estimate.exact(len(self._exact.tracks(asked)))
-
-    def distinct_artists(self, asked: Range) -> Estimate:
-        """Return how many artists were played."""
-        return Estimate.exact(len(self._exact.artists(asked)))
-
-    def correlations(self, asked: Range) -> tuple[list[Estimate], int]:
-        """Return the correlations with Fisher's bounds."""
-        moments = self._exact.moments(asked)
-        size = moments.dimensions or 0
-        pairs = [
-            moments.estimate(first, second, CONFIDENCE)
-            for first in range(size)
-            for second in range(size)
-        ]
-        return pairs, moments.count
+    def series(self, asked: Range, series: Series, grain: Literal["step", "slice"]) -> Steps:
+        """Release a series step by step, panes or those of rankings, or by whole slices."""

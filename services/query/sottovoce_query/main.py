@@ -18,7 +18,6 @@ from sottovoce.service.settings import end_with_error, load_settings
 from sottovoce.service.shutdown import Shutdown
 from sottovoce_query.answers import Answers
 from sottovoce_query.cells import Materialiser
-from sottovoce_query.gate import OpenGate
 from sottovoce_query.metrics import CallMetrics, HeldMetrics
 from sottovoce_query.service import SERVICE_NAME, QueryService
 from sottovoce_query.settings import QuerySettings
@@ -110,7 +109,7 @@ class Query:
     async def _open(self, materialiser: Materialiser) -> None:
         self._service.open(materialiser.sources)
         await self._set_health(health_pb2.HealthCheckResponse.SERVING)
-        get_logger().info("ready", privacy_mode="open", notice=OpenGate.notice)
+        get_logger().info("ready", privacy_mode=self._settings.privacy_mode)
 
     async def _set_health(self, status: int) -> None:
         for name in ("", SERVICE_NAME):
@@ -175,7 +174,7 @@ def main(arguments: list[str] | None = None) -> None:
             QuerySettings, _PROGRAM, sys.argv[1:] if arguments is None else arguments
         )
         configure_logging(settings, "query")
-        get_logger().info("starting", version=sottovoce.__version__, privacy_mode="open")
+        get_logger().info("starting", version=sottovoce.__version__)
         asyncio.run(_serve(settings, Shutdown()))
     except SottovoceError as error:
         end_with_error(error)

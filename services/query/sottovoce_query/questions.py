@@ -13,6 +13,7 @@ from sottovoce.wire.v1 import query_pb2
 from sottovoce_query.rpc.check_played import check_played
 from sottovoce_query.rpc.count_distinct import count_distinct
 from sottovoce_query.rpc.find_similar_tracks import find_similar_tracks
+from sottovoce_query.rpc.get_budget import get_budget
 from sottovoce_query.rpc.get_correlation import get_correlation
 from sottovoce_query.rpc.get_distribution import get_distribution
 from sottovoce_query.rpc.get_played_filter import get_played_filter
@@ -56,7 +57,7 @@ class Question:
         cells = source.cells
         if self.holds is Holds.WHILE_COMPLETE:
             return cells.settled, book.names.version
-        return cells.settled, book.names.version, cells.complete_through_ms
+        return cells.settled, book.names.version, source.gate.complete_through_ms
 
 
 QUESTIONS: Final = (
@@ -85,5 +86,6 @@ QUESTIONS: Final = (
         Holds.FOR_A_CATALOGUE,
     ),
     Question("SearchTracks", query_pb2.SearchTracksRequest, search_tracks, Holds.FOR_A_CATALOGUE),
+    Question("GetBudget", query_pb2.GetBudgetRequest, get_budget, Holds.NEVER),
     Question("GetStatus", query_pb2.GetStatusRequest, get_status, Holds.NEVER),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, Protocol
 
 from google.protobuf import duration_pb2, timestamp_pb2
 
@@ -15,7 +15,9 @@ from sottovoce_query.errors import bad_question, iso, not_complete, out_of_range
 from sottovoce_query.held import HeldCells
 from sottovoce_query.merged_slice import MergedSlice
 
-type Grain = Literal["pane", "slice"]
+type Grain = Literal["pane", "ranking", "slice"]
+
+_STEPS: Final = {"pane": "whole panes", "ranking": "whole steps", "slice": "whole slices"}
 
 MAX_MS: Final = 253_402_300_800_000  # the year 10000, where Timestamp ends
 
@@ -32,6 +34,22 @@ class Range:
         return query_pb2.TimeRange(start=to_timestamp(self.start_ms), end=to_timestamp(self.end_ms))
 
 
+class Limits(Protocol):
+    """How far questions may reach."""
+
+    @property
+    def complete_through_ms(self) -> int:
+        """They may reach until here; 0: nothing can be asked yet."""
+
+    @property
+    def floor_ms(self) -> int:
+        """They may not reach back before this."""
+
+    @property
+    def ranking_ms(self) -> int:
+        """The grain of figures about tracks and artists."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Span:
     """The part of a slice that lies in a range: panes [first, stop)."""
@@ -42,7 +60,9 @@ class Span:
     whole: bool
 
 
-def read_range(message: query_pb2.TimeRange, cells: HeldCells, grain: Grain) -> Range:
+def read_range(
+    message: query_pb2.TimeRange, cells: HeldCells, limits: Limits, grain: Grain
+) -> Range:
     """Read a request's range.
 
     Raises:
@@ -54,35 +74,46 @@ def read_range(message: query_pb2.TimeRange, cells: HeldCells, grain: Grain) -> 
     end_ms = _read_time(message.end, "range.end")
     if start_ms >= end_ms:
         raise bad_question("range", f"its end {iso(end_ms)} must lie after its start")
-    step = cells.data_set.pane_ms if grain == "pane" else cells.data_set.slice_ms
+    step = grain_ms(grain, cells, limits)
     if start_ms % step or end_ms % step:
         near = Range(start_ms - start_ms % step, end_ms + -end_ms % step)
         raise bad_question(
             "range",
-            f"this question goes by whole {grain}s of {step / 1000:g} s; the nearest range around "
+            f"this question goes by {_STEPS[grain]} of {step / 1000:g} s; the nearest range around "
             f"yours is {iso(near.start_ms)} to {iso(near.end_ms)}",
             "RANGE_NOT_ALIGNED",
         )
     asked = Range(start_ms, end_ms)
-    require_held(asked, cells)
-    require_complete(asked, cells)
+    require_held(asked, cells, limits)
+    require_complete(asked, cells, limits)
     return asked
 
 
-def require_held(asked: Range, cells: HeldCells) -> None:
-    """Refuse a range that begins before what is held."""
-    floor_ms = cells.floor_ms
+def grain_ms(grain: Grain, cells: HeldCells, limits: Limits) -> int:
+    """Return how long a step of a grain is."""
+    match grain:
+        case "pane":
+            return cells.data_set.pane_ms
+        case "ranking":
+            return limits.ranking_ms
+        case "slice":
+            return cells.data_set.slice_ms
+
+
+def require_held(asked: Range, cells: HeldCells, limits: Limits) -> None:
+    """Refuse a range that begins before what can be asked about."""
+    floor_ms = limits.floor_ms
     if asked.start_ms < floor_ms:
         raise out_of_range(
-            f"cells of {cells.data_set.name} before {iso(floor_ms)} are no longer kept: "
-            "start there or later",
+            f"nothing of {cells.data_set.name} before {iso(floor_ms)} can be asked about: it is no "
+            "longer kept, or older than the ledger; start there or later",
             first_slice=iso(floor_ms),
         )
 
 
-def require_complete(asked: Range, cells: HeldCells) -> None:
+def require_complete(asked: Range, cells: HeldCells, limits: Limits) -> None:
     """Refuse a range that reaches beyond what is complete in all shards."""
-    through_ms = cells.complete_through_ms
+    through_ms = limits.complete_through_ms
     if asked.end_ms <= through_ms:
         return
     name = cells.data_set.name

@@ -6,10 +6,15 @@ from sottovoce.catalogue import NO_ARTIST, artist_key
 from sottovoce.wire.listens import ListenError, country_code
 from sottovoce.wire.v1 import query_pb2
 from sottovoce_query.errors import bad_question, not_found
+from sottovoce_query.gate import Series
 from sottovoce_query.ranges import Range
 from sottovoce_query.sources import Source, Sources
-from sottovoce_query.statistics import Series
 from sottovoce_query.tracks import UNKNOWN_GENRE
+
+
+def is_ranked(ref: query_pb2.SeriesRef) -> bool:
+    """Return whether a request's series goes by the grain of rankings."""
+    return ref.WhichOneof("series") in ("track", "artist")
 
 
 def read_series(ref: query_pb2.SeriesRef, sources: Sources, source: Source, asked: Range) -> Series:

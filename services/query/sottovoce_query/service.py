@@ -19,6 +19,7 @@ from sottovoce_query.answers import Answers
 from sottovoce_query.errors import QuestionError
 from sottovoce_query.metrics import CallMetrics
 from sottovoce_query.questions import QUESTIONS, Question
+from sottovoce_query.rpc.get_budget import list_charges
 from sottovoce_query.rpc.watch_trends import Movements, Watch, read_watch, trends
 from sottovoce_query.sources import Sources
 
@@ -80,6 +81,9 @@ class QueryService:
         }
         methods["WatchTrends"] = grpc.unary_stream_rpc_method_handler(
             self._watch_trends, query_pb2.WatchTrendsRequest.FromString, None
+        )
+        methods["ListCharges"] = grpc.unary_stream_rpc_method_handler(
+            self._list_charges, query_pb2.ListChargesRequest.FromString, None
         )
         return grpc.method_handlers_generic_handler(SERVICE_NAME, methods)
 
@@ -193,10 +197,27 @@ class QueryService:
         finally:
             self._metrics.ended("WatchTrends", code, time.perf_counter() - began)
 
+    async def _list_charges(
+        self, request: query_pb2.ListChargesRequest, context: Context
+    ) -> AsyncIterator[bytes]:
+        began = time.perf_counter()
+        code = "OK"
+        try:
+            for each in list_charges(request, self._ready()):
+                yield each.SerializeToString()
+        except QuestionError as error:
+            code = error.code.name
+            await _refuse(context, error)
+        except (asyncio.CancelledError, GeneratorExit):
+            code = "CANCELLED"
+            raise
+        finally:
+            self._metrics.ended("ListCharges", code, time.perf_counter() - began)
+
     async def _trends_now(self, watch: Watch) -> tuple[int, query_pb2.WatchTrendsResponse | None]:
         """The trends as of now; watchers of the same share the work."""
         sources = self._ready()
-        through_ms = sources.of(watch.data_set).cells.complete_through_ms
+        through_ms = sources.of(watch.data_set).gate.complete_through_ms
         known = self._trends.get(watch)
         if known is None or known[0] != through_ms:
             loop = asyncio.get_running_loop()

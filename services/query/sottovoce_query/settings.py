@@ -2,13 +2,40 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from sottovoce.service.settings import ServiceSettings
+from sottovoce_query.releases.plans import HISTORY_SHARES, LIVE_SHARES
 
 
 class QuerySettings(ServiceSettings):
     """What the query service can be told."""
+
+    privacy_mode: Literal["enforced", "personal"] = Field(
+        "enforced",
+        description="enforced: everything goes through the differential-privacy gate; personal: "
+        "one's own history on one's own machine, exact, refused where there is a second listener",
+    )
+    privacy_epsilon: float = Field(
+        1.0,
+        gt=0,
+        le=100,
+        description="What may be given away about one listener's slice, as differential privacy "
+        "counts it; a change holds for slices to come",
+    )
+    privacy_delta: float = Field(
+        1e-9, gt=0, le=1e-5, description="The probability with which privacy_epsilon may fail"
+    )
+    privacy_live_shares: dict[str, float] = Field(
+        dict(LIVE_SHARES),
+        description="How the epsilon of a slice of `live` is divided: statistic to share, the "
+        "reserve for questions included; as JSON",
+    )
+    privacy_history_shares: dict[str, float] = Field(
+        dict(HISTORY_SHARES), description="The same for a slice of `history`"
+    )
 
     query_host: str = Field("127.0.0.1", description="Address that gRPC listens on")
     query_port: int = Field(50051, ge=0, le=65_535, description="Port of gRPC; 0: a free one")

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 from sottovoce.wire.v1 import query_pb2
 from sottovoce_query.errors import bad_question, not_found
-from sottovoce_query.gate import CONFIDENCE, Gate
+from sottovoce_query.figures import CONFIDENCE
+from sottovoce_query.gate import Gate
 from sottovoce_query.held import HeldCells
-from sottovoce_query.ranges import Range
+from sottovoce_query.ranges import Grain, Range, grain_ms, read_range
+from sottovoce_query.releases.releasing import Releasing
 from sottovoce_query.similar import SimilarIndex
 from sottovoce_query.tracks import TrackBook
 from sottovoce_query.windows import Windows
@@ -22,6 +24,14 @@ class Source:
     cells: HeldCells
     gate: Gate
     windows: Windows
+
+    def range(self, message: query_pb2.TimeRange, grain: Grain) -> Range:
+        """Return a request's range; see `read_range`."""
+        return read_range(message, self.cells, self.gate, grain)
+
+    def grain_ms(self, grain: Grain) -> int:
+        """Return how long a step of a grain is."""
+        return grain_ms(grain, self.cells, self.gate)
 
     def basis(self, asked: Range) -> query_pb2.Basis:
         """Return what an answer about a range rests on."""
@@ -37,11 +47,16 @@ class Source:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sources:
-    """Every data set, and what is known of tracks."""
+    """Every data set, what is known of tracks, and what was charged.
+
+    Attributes:
+        releasing: makes the releases; None in the mode personal.
+    """
 
     by_name: Mapping[str, Source]
     book: TrackBook
     similar: SimilarIndex
+    releasing: Releasing | None = None
 
     def of(self, data_set: str) -> Source:
         """Return a data set.

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -12,29 +11,13 @@ from sottovoce.catalogue import FEATURES, NO_ARTIST, UNKNOWN
 from sottovoce.cells import SAMPLE_SIZE
 from sottovoce.sketches import BottomKSample, FlajoletMartin, Moments
 from sottovoce_query.figures import Figures, sum_by_name
+from sottovoce_query.gate import Mark, Series
 from sottovoce_query.held import HeldCells
 from sottovoce_query.merged_slice import Counts, Keys, MergedSlice
 from sottovoce_query.ranges import Range, spans
 from sottovoce_query.tracks import TrackBook
 
-type Mark = Literal["plays", "firsts_of_track", "firsts_of_artist"]
-
 _FEW_TRACKS: Final = 64
-
-
-@dataclass(frozen=True, slots=True)
-class Series:
-    """One series of plays or listeners over time, resolved.
-
-    Attributes:
-        kind: what it counts.
-        name: the genre, or "" for the others.
-        keys: track keys, artist keys or country codes, ascending.
-    """
-
-    kind: Literal["all", "new_listeners", "genre", "country", "track", "artist"]
-    name: str = ""
-    keys: tuple[int, ...] = ()
 
 
 class Statistics:
@@ -48,14 +31,6 @@ class Statistics:
     def __init__(self, cells: HeldCells, book: TrackBook) -> None:
         self._cells = cells
         self._book = book
-
-    def versions(self, asked: Range) -> list[str]:
-        """Return the catalogue versions that the slices of a range are pinned to."""
-        terms = self._cells.terms
-        first = terms.at(asked.start_ms) if terms.starts[0] <= asked.start_ms else None
-        within = [each for each in terms if asked.start_ms < each.from_ms < asked.end_ms]
-        every = [each.catalogue_version for each in ([first] if first else []) + within]
-        return list(dict.fromkeys(reversed(every)))
 
     def by_track(self, asked: Range, mark: Mark = "plays") -> dict[str, Figures[np.uint64]]:
         """Return counts by track key, apart for each catalogue version; none is 0."""

@@ -1,18 +1,19 @@
-"""Sliding windows of any series: exponential histograms fed with what the gate releases."""
+"""Sliding windows of any released series: exponential histograms fed with what was released."""
 
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from typing import Final
 
 from sottovoce.data_sets.data_set import DAY_MS
+from sottovoce.privacy import Noise, half_width
 from sottovoce.sketches import Estimate, ExponentialHistogram
 from sottovoce_query.errors import bad_question
-from sottovoce_query.gate import Gate
+from sottovoce_query.figures import CONFIDENCE, Noises
+from sottovoce_query.gate import Gate, Series, Steps
 from sottovoce_query.held import HeldCells
 from sottovoce_query.ranges import Range, require_complete, require_held
-from sottovoce_query.statistics import Series
 
 MAX_WINDOW_MS: Final = 30 * DAY_MS
 
@@ -21,28 +22,68 @@ STANDING: Final = (Series("all"), Series("new_listeners"))
 
 
 class _Fed:
-    """A histogram, and what it has seen: panes in [from, through)."""
+    """A histogram of a series, and what it has seen: ticks in [from, through).
 
-    __slots__ = ("from_ms", "histogram", "through_ms")
+    Args:
+        ticks: the longest window.
+        error: of the histogram.
+        tick_ms: how long a tick is.
+        from_ms: where it begins.
+    """
 
-    def __init__(self, histogram: ExponentialHistogram, from_ms: int) -> None:
-        self.histogram = histogram
+    def __init__(self, ticks: int, error: float, tick_ms: int, from_ms: int) -> None:
+        self.histogram = ExponentialHistogram(ticks, error)
+        self.missing = ExponentialHistogram(ticks, error)
+        self.tick_ms = tick_ms
         self.from_ms = from_ms
         self.through_ms = from_ms
+        self._noises: list[tuple[int, Noises]] = []  # from which tick on each tick has which
+
+    def feed(self, steps: Steps, through_ms: int) -> None:
+        """Add the ticks that came since."""
+        ticks = (steps.starts_ms // self.tick_ms).tolist()
+        counts, missing = steps.counts.tolist(), steps.missing.tolist()
+        for tick, count, more, noises in zip(ticks, counts, missing, steps.noises, strict=True):
+            self.histogram.add(tick, count)
+            self.missing.add(tick, more)
+            if not self._noises or self._noises[-1][1] != noises:
+                self._noises.append((tick, noises))
+        self.through_ms = through_ms
+
+    def sum(self, start_ms: int, end_ms: int) -> tuple[Estimate, float, Counter[Noise]]:
+        """Return the sum of the ticks of a window, what may be missing, and the noise in it."""
+        first, stop = start_ms // self.tick_ms, end_ms // self.tick_ms
+        if stop <= first:
+            return Estimate.exact(0.0), 0.0, Counter()
+        found = self.histogram.estimate(stop - first, stop - 1)
+        more = self.missing.estimate(stop - first, stop - 1).upper
+        total: Counter[Noise] = Counter()
+        ends = [tick for tick, _ in self._noises[1:]] + [stop]
+        for (begin, noises), end in zip(self._noises, ends, strict=True):
+            times = min(end, stop) - max(begin, first)
+            if times > 0:
+                total.update({noise: many * times for noise, many in noises.items()})
+        return found, more, total
 
 
 class Windows:
     """The last so many panes of a series, up to 30 days.
 
-    A series is fed from the cells that are held when it is first asked for, then with each pane
-    that becomes complete, so its windows outlive the cells.
+    A series is fed from the releases that are held when it is first asked for, then with each step
+    that becomes complete; nothing is charged, and its windows outlive the cells. Series of tracks
+    and artists are fed with whole slices, by their own releases, and the steps at a window's ends
+    are added.
 
-    **Guarantee:** the truth lies in [lower, upper], which is within `relative_error` of the
-    window's sum; exact where nothing had to be joined.
+    **Guarantee:** the histogram's error is at most `relative_error` of the sum of the |released
+    figures| in the window, and none where nothing had to be joined. The interval adds that of the
+    noise, so it holds the truth at its confidence.
+
+    **Source:** Datar, Gionis, Indyk & Motwani, SIAM J. Comput. 31 (2002), as in
+    `sottovoce.sketches.ExponentialHistogram`.
 
     Args:
-        cells: tells what is complete.
-        gate: releases the panes.
+        cells: tells the grid.
+        gate: releases the steps.
         relative_error: of the histograms.
         most_series: how many are kept; the one not asked for longest goes first.
     """
@@ -68,35 +109,72 @@ class Windows:
             return sum(each.histogram.buckets for each in self._fed.values())
 
     def sum(self, series: Series, window_ms: int) -> tuple[Range, Estimate]:
-        """Return the window that ends with the last complete pane, and its sum.
+        """Return the window that ends with the last complete step, and its sum.
 
         Raises:
-            QuestionError: longer than 30 days, nothing complete yet, or begins before what this
-                series has seen.
+            QuestionError: longer than 30 days, off the grain, nothing complete yet, or begins
+                before what can be asked about.
         """
         if window_ms > MAX_WINDOW_MS:
             raise bad_question("window", "give at most 30 days")
-        pane_ms = self._cells.data_set.pane_ms
-        through_ms = self._cells.complete_through_ms
-        asked = Range(max(0, through_ms - window_ms), through_ms)
-        if not through_ms:
-            require_complete(Range(0, pane_ms), self._cells)
+        step_ms = self._step_ms(series)
+        if window_ms % step_ms:
+            raise bad_question(
+                "window",
+                f"this series goes by steps of {step_ms / 1000:g} s; the nearest window is "
+                f"{(window_ms + -window_ms % step_ms) / 1000:g} s",
+                "RANGE_NOT_ALIGNED",
+            )
         with self._lock:
+            end_ms = self._gate.complete_through_ms - self._gate.complete_through_ms % step_ms
+            if not end_ms:
+                require_complete(Range(0, step_ms), self._cells, self._gate)
+            asked = Range(max(0, end_ms - window_ms), end_ms)
             fed = self._get(series)
             if asked.start_ms < fed.from_ms:
-                require_held(asked, self._cells)
-            through_ms = self._feed(series, fed)
-            asked = Range(max(0, through_ms - window_ms), through_ms)
-            ticks = (asked.end_ms - asked.start_ms) // pane_ms
-            return asked, fed.histogram.estimate(ticks, through_ms // pane_ms - 1)
+                require_held(asked, self._cells, self._gate)
+            self._feed(series, fed)
+            return asked, self._sum(series, fed, asked)
+
+    def _sum(self, series: Series, fed: _Fed, asked: Range) -> Estimate:
+        begin_ms = max(asked.start_ms, fed.from_ms)
+        first_ms = begin_ms + -begin_ms % fed.tick_ms
+        stop_ms = asked.end_ms - asked.end_ms % fed.tick_ms
+        total: Counter[Noise] = Counter()
+        value = lower = upper = 0.0
+        before = Range(begin_ms, min(first_ms, asked.end_ms))
+        after = Range(max(first_ms, stop_ms), asked.end_ms)
+        for edge in (before, after):
+            if edge.start_ms >= edge.end_ms:
+                continue
+            steps = self._gate.series(edge, series, "step")
+            count = float(steps.counts.sum())
+            value, lower, upper = value + count, lower + count, upper + count
+            upper += float(steps.missing.sum())
+            for noises in steps.noises:
+                total.update(noises)
+        inside, more, noise = fed.sum(first_ms, stop_ms)
+        total.update(noise)
+        width = half_width(total, CONFIDENCE)
+        value += inside.value
+        if not total:
+            return Estimate(value, lower + inside.lower, upper + inside.upper)
+        return Estimate(
+            max(0.0, value),
+            max(0.0, lower + inside.lower - width),
+            max(0.0, upper + inside.upper + more + width),
+        )
 
     def keep_up(self) -> None:
-        """Feed every series that is kept with the panes that became complete."""
+        """Feed every series that is kept with what became complete."""
         with self._lock:
             for series in STANDING:
                 self._get(series)
             for series, fed in self._fed.items():
                 self._feed(series, fed)
+
+    def _step_ms(self, series: Series) -> int:
+        return self._gate.ranking_ms if series.is_ranked else self._cells.data_set.pane_ms
 
     def _get(self, series: Series) -> _Fed:
         if self._cells.settled != self._settled:
@@ -106,22 +184,24 @@ class Windows:
         fed = self._fed.get(series)
         if fed is None:
             data_set = self._cells.data_set
-            ticks = max(1, MAX_WINDOW_MS // data_set.pane_ms)
-            earliest = max(0, self._cells.complete_through_ms - MAX_WINDOW_MS)
-            start_ms = data_set.pane_of(max(self._cells.floor_ms, earliest))
-            fed = self._fed[series] = _Fed(ExponentialHistogram(ticks, self._error), start_ms)
+            tick_ms = data_set.slice_ms if series.is_ranked else data_set.pane_ms
+            earliest = max(0, self._gate.complete_through_ms - MAX_WINDOW_MS)
+            start_ms = max(self._gate.floor_ms, earliest)
+            start_ms += -start_ms % self._step_ms(series)
+            ticks = max(1, MAX_WINDOW_MS // tick_ms)
+            fed = self._fed[series] = _Fed(ticks, self._error, tick_ms, start_ms)
             while len(self._fed) > self._most:
                 oldest = next(each for each in self._fed if each not in STANDING)
                 del self._fed[oldest]
         self._fed.move_to_end(series)
         return fed
 
-    def _feed(self, series: Series, fed: _Fed) -> int:
-        through_ms = self._cells.complete_through_ms
-        if through_ms > fed.through_ms:
-            starts, counts = self._gate.panes(Range(fed.through_ms, through_ms), series)
-            pane_ms = self._cells.data_set.pane_ms
-            for start_ms, count in zip(starts.tolist(), counts.tolist(), strict=True):
-                fed.histogram.add(start_ms // pane_ms, count)
-            fed.through_ms = through_ms
-        return fed.through_ms
+    def _feed(self, series: Series, fed: _Fed) -> None:
+        through_ms = self._gate.complete_through_ms
+        through_ms -= through_ms % fed.tick_ms
+        begin_ms = fed.through_ms + -fed.through_ms % fed.tick_ms
+        if through_ms > begin_ms:
+            steps = self._gate.series(
+                Range(begin_ms, through_ms), series, "slice" if series.is_ranked else "step"
+            )
+            fed.feed(steps, through_ms)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal
 
 from sottovoce.client.asked import TimeRange, TrackRef
 from sottovoce.sketches import BloomFilter, Estimate
 
-type PrivacyMode = Literal["open", "enforced", "personal", "unspecified"]
+type PrivacyMode = Literal["enforced", "personal", "unspecified"]
+type SampleKind = Literal["synthetic", "own", "real", "unspecified"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,21 +76,31 @@ class PlayedFilter:
 
 @dataclass(frozen=True, slots=True)
 class SampledListen:
-    """One listen, without its listener; None and empty where unknown."""
+    """One listen, without a listener; None and empty where unknown.
+
+    Attributes:
+        features: of real rows, the middle of each audio feature's fifth of its range.
+    """
 
     track: Track
     end_time: datetime
     played: timedelta | None
     country: str
     skipped: bool | None
+    features: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """Listens, every set of so many equally likely."""
+    """Listens that look like the crowd's.
+
+    Attributes:
+        kind: made up from released figures, one's own, or real rows.
+    """
 
     basis: Basis
     listens: tuple[SampledListen, ...]
+    kind: SampleKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,21 +217,23 @@ class DataSetStatus:
 
     Attributes:
         name: such as `live`.
-        pane: the grain of series.
-        slice: the grain of distinct listeners.
+        pane: the grain of series and distributions.
+        ranking: the grain of rankings by plays, and of series of tracks and artists.
+        slice: the grain of what is distinct, of correlations and samples.
         shards: partitions of its log.
         complete_through: every pane that ends by then is complete; None before the first.
-        first_slice: start of the first slice held; None where there is none.
-        last_slice: start of the last slice that holds a listen.
+        first_slice: start of the first slice that can be asked about; None where there is none.
+        last_slice: start of the last one.
         waits_for: why nothing newer is complete.
-        admitted: listens counted, in all.
-        refused: listens refused, by reason.
+        admitted: listens counted, in all; 0 for who may not see true totals.
+        refused: listens refused, by reason; likewise.
         committed_at: when the consumer last committed.
-        slices: how many slices hold a listen.
+        slices: how many slices hold a listen; likewise.
     """
 
     name: str
     pane: timedelta
+    ranking: timedelta
     slice: timedelta
     shards: int
     complete_through: datetime | None
@@ -235,10 +248,17 @@ class DataSetStatus:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """How far the service is."""
+    """How far the service is.
+
+    Attributes:
+        epsilon: what may be given away about one listener's slice; 0 in personal mode.
+        delta: the probability with which that may fail.
+    """
 
     version: str
     privacy_mode: PrivacyMode
     data_sets: dict[str, DataSetStatus]
     catalogue_version: str
     catalogue_tracks: int
+    epsilon: float
+    delta: float

@@ -10,19 +10,27 @@ from typing import Any, Final, Literal
 from google.protobuf import duration_pb2, timestamp_pb2
 from google.protobuf.message import Message
 
-from sottovoce.client import answers, reading
+from sottovoce.client import answers, reading, reading_budget
 from sottovoce.client.asked import Series, TimeRange, TrackRef
+from sottovoce.client.budget import Budget, LedgerCharge
 from sottovoce.client.errors import BadQuestion, NotComplete, NotFound
 from sottovoce.wire.v1 import query_pb2
 
 type By = Literal["plays", "listeners"]
-type Grain = Literal["pane", "slice"]
+type Grain = Literal["pane", "ranking", "slice"]
+type SeriesGrain = Literal["pane", "slice"]
 type AnyTrack = TrackRef | str
+type Kind = Literal["synthetic", "own", "real"]
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MEASURES: Final = {
     "plays": query_pb2.MEASURE_PLAYS,
     "listeners": query_pb2.MEASURE_LISTENERS,
+}
+_KINDS: Final = {
+    "synthetic": query_pb2.SAMPLE_KIND_SYNTHETIC,
+    "own": query_pb2.SAMPLE_KIND_OWN,
+    "real": query_pb2.SAMPLE_KIND_REAL,
 }
 _GRAINS: Final = {"pane": query_pb2.GRAIN_PANE, "slice": query_pb2.GRAIN_SLICE}
 
@@ -66,10 +74,13 @@ def played_filter(data_set: str, asked: TimeRange) -> Call[answers.PlayedFilter]
     return Call("GetPlayedFilter", request, reading.played_filter)
 
 
-def sample(data_set: str, asked: TimeRange, size: int) -> Call[answers.Sample]:
-    """A uniform sample of listens."""
+def sample(data_set: str, asked: TimeRange, size: int, kind: Kind | None) -> Call[answers.Sample]:
+    """Listens that look like the crowd's."""
     request = query_pb2.SampleListensRequest(
-        data_set=data_set, range=to_range(asked), size=_size(size)
+        data_set=data_set,
+        range=to_range(asked),
+        size=_size(size),
+        kind=query_pb2.SAMPLE_KIND_UNSPECIFIED if kind is None else _one_of(_KINDS, kind, "kind"),
     )
     return Call("SampleListens", request, reading.sample)
 
@@ -83,7 +94,7 @@ def window(data_set: str, series: Series, length: timedelta) -> Call[answers.Cou
 
 
 def series(
-    data_set: str, asked: TimeRange, which: Series, grain: Grain
+    data_set: str, asked: TimeRange, which: Series, grain: SeriesGrain
 ) -> Call[answers.SeriesPoints]:
     """A series over time."""
     request = query_pb2.GetSeriesRequest(
@@ -153,10 +164,24 @@ def status() -> Call[answers.Status]:
     return Call("GetStatus", query_pb2.GetStatusRequest(), reading.status)
 
 
+def budget(data_set: str, size: int) -> Call[Budget]:
+    """What slices may spend and have spent."""
+    request = query_pb2.GetBudgetRequest(data_set=data_set, size=_size(size))
+    return Call("GetBudget", request, reading_budget.budget)
+
+
+def charges(data_set: str) -> Call[LedgerCharge]:
+    """Every charge of the ledger."""
+    request = query_pb2.ListChargesRequest(data_set=data_set)
+    return Call("ListCharges", request, reading_budget.charge)
+
+
 def latest_range(
     status: answers.Status, data_set: str, length: timedelta, grain: Grain
 ) -> TimeRange:
-    """Return the newest complete range of about a length, on the grain, never shorter.
+    """Return the newest complete range of about a length, on the grain.
+
+    It is not shorter but where there is not so much that can be asked about yet.
 
     Raises:
         NotFound: no such data set.
@@ -169,15 +194,16 @@ def latest_range(
         raise NotFound(f"no data set {data_set!r}; there are: {there}", reason="DATA_SET_NOT_FOUND")
     if length <= timedelta(0):
         raise BadQuestion(f"a range must be longer than {length}")
-    step = known.pane if grain == "pane" else known.slice
+    step = {"pane": known.pane, "ranking": known.ranking, "slice": known.slice}[grain]
     through = known.complete_through
     if through is None:
         raise NotComplete(
             f"{data_set} is complete nowhere yet: {known.waits_for}", reason="RANGE_NOT_COMPLETE"
         )
     end = _EPOCH + (through - _EPOCH) // step * step
-    start = max(_EPOCH, end - -(-length // step) * step)
-    if end <= _EPOCH:
+    floor = known.first_slice or _EPOCH  # a slice lies on every grain
+    start = max(floor, end - -(-length // step) * step)
+    if end <= start:
         raise NotComplete(
             f"no whole {grain} of {data_set} is complete yet: {known.waits_for}",
             reason="RANGE_NOT_COMPLETE",

@@ -10,7 +10,8 @@ import grpc
 
 from sottovoce.client import answers, calls
 from sottovoce.client.asked import Series, TimeRange
-from sottovoce.client.calls import AnyTrack, By, Call, Grain
+from sottovoce.client.budget import Budget, LedgerCharge
+from sottovoce.client.calls import AnyTrack, By, Call, Grain, Kind, SeriesGrain
 from sottovoce.client.transport import GrpcTransport, Transport
 from sottovoce.wire.v1 import query_pb2
 
@@ -73,16 +74,25 @@ class Client:
         """The played tracks as a Bloom filter."""
         return self._ask(calls.played_filter(data_set, asked))
 
-    def sample(self, data_set: str, asked: TimeRange, size: int = 0) -> answers.Sample:
-        """Listens at random, over whole slices; as many as there are for 0."""
-        return self._ask(calls.sample(data_set, asked, size))
+    def sample(
+        self, data_set: str, asked: TimeRange, size: int = 0, kind: Kind | None = None
+    ) -> answers.Sample:
+        """Listens that look like the crowd's, over whole slices; 64 for 0.
+
+        Args:
+            data_set: such as `live`.
+            asked: whole slices.
+            size: how many at most.
+            kind: None for what the service's privacy mode gives: made up, or one's own.
+        """
+        return self._ask(calls.sample(data_set, asked, size, kind))
 
     def window(self, data_set: str, series: Series, length: timedelta) -> answers.Count:
         """The sum of a series over the last complete panes, up to 30 days."""
         return self._ask(calls.window(data_set, series, length))
 
     def series(
-        self, data_set: str, asked: TimeRange, series: Series, grain: Grain = "pane"
+        self, data_set: str, asked: TimeRange, series: Series, grain: SeriesGrain = "pane"
     ) -> answers.SeriesPoints:
         """A series, pane by pane or slice by slice."""
         return self._ask(calls.series(data_set, asked, series, grain))
@@ -130,6 +140,16 @@ class Client:
             size: entries of each ranking.
         """
         call = calls.trends(data_set, length, size)
+        for response in self._transport.stream(call.method, call.request):
+            yield call.read(response)
+
+    def budget(self, data_set: str = "", size: int = 0) -> Budget:
+        """What slices may spend and have spent, the newest first; 24 of each data set for 0."""
+        return self._ask(calls.budget(data_set, size))
+
+    def charges(self, data_set: str = "") -> Iterator[LedgerCharge]:
+        """Every charge of the ledger, in its order."""
+        call = calls.charges(data_set)
         for response in self._transport.stream(call.method, call.request):
             yield call.read(response)
 

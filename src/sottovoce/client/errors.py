@@ -53,6 +53,14 @@ class TooManyQuestions(QueryError):
     """The service is busy; ask again after `retry_after`."""
 
 
+class BudgetSpent(QueryError):
+    """A slice can't pay for the question; `metadata` says which, the need, and what is left."""
+
+
+class NoBudget(QueryError):
+    """A slice has no budget for the question, and never will."""
+
+
 class NotAllowed(QueryError):
     """The service does not let this caller ask this."""
 

@@ -9,16 +9,20 @@ from typing import Final
 from google.protobuf import duration_pb2, timestamp_pb2
 
 from sottovoce.client import answers
-from sottovoce.client.answers import PrivacyMode
+from sottovoce.client.answers import PrivacyMode, SampleKind
 from sottovoce.client.asked import TimeRange, TrackRef
 from sottovoce.sketches import BloomFilter, Estimate
 from sottovoce.wire.v1 import query_pb2
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MODES: Final[dict[int, PrivacyMode]] = {
-    query_pb2.PRIVACY_MODE_OPEN: "open",
     query_pb2.PRIVACY_MODE_ENFORCED: "enforced",
     query_pb2.PRIVACY_MODE_PERSONAL: "personal",
+}
+_KINDS: Final[dict[int, SampleKind]] = {
+    query_pb2.SAMPLE_KIND_SYNTHETIC: "synthetic",
+    query_pb2.SAMPLE_KIND_OWN: "own",
+    query_pb2.SAMPLE_KIND_REAL: "real",
 }
 
 
@@ -98,10 +102,12 @@ def sample(message: query_pb2.SampleListensResponse) -> answers.Sample:
             played=duration(each.played) if each.HasField("played") else None,
             country=each.country,
             skipped=each.skipped if each.HasField("skipped") else None,
+            features=dict(each.features),
         )
         for each in message.listens
     )
-    return answers.Sample(basis(message.basis), tuple(listens))
+    kind = _KINDS.get(message.kind, "unspecified")
+    return answers.Sample(basis(message.basis), tuple(listens), kind)
 
 
 def series(message: query_pb2.GetSeriesResponse) -> answers.SeriesPoints:
@@ -192,6 +198,8 @@ def status(message: query_pb2.GetStatusResponse) -> answers.Status:
         data_sets={each.name: _data_set_status(each) for each in message.data_sets},
         catalogue_version=message.catalogue_version,
         catalogue_tracks=message.catalogue_tracks,
+        epsilon=message.epsilon,
+        delta=message.delta,
     )
 
 
@@ -202,6 +210,7 @@ def _data_set_status(message: query_pb2.DataSetStatus) -> answers.DataSetStatus:
     return answers.DataSetStatus(
         name=message.name,
         pane=duration(message.pane),
+        ranking=duration(message.ranking),
         slice=duration(message.slice),
         shards=message.shards,
         complete_through=known("complete_through"),

@@ -13,6 +13,8 @@ from google.rpc import error_details_pb2, status_pb2
 
 from sottovoce.client.errors import (
     BadQuestion,
+    BudgetSpent,
+    NoBudget,
     NoLongerHeld,
     NotAllowed,
     NotComplete,
@@ -38,6 +40,12 @@ _ERRORS: Final[dict[grpc.StatusCode, type[QueryError]]] = {
     grpc.StatusCode.DEADLINE_EXCEEDED: Unavailable,
     grpc.StatusCode.CANCELLED: Unavailable,
 }
+_REASONS: Final[dict[str, type[QueryError]]] = {
+    "BUDGET_SPENT": BudgetSpent,
+    "NO_BUDGET": NoBudget,
+    "NOT_PERSONAL": NotAllowed,
+}
+"""Reasons that say more than their code."""
 _OPTIONS: Final = (
     ("grpc.max_receive_message_length", 32 * 1024 * 1024),
     ("grpc.keepalive_time_ms", 60_000),
@@ -186,8 +194,8 @@ def _names(method: str) -> tuple[str, Callable[[Message], bytes], Callable[[byte
 def as_query_error(error: Any, address: str) -> QueryError:
     """Return the error of this package that a gRPC error amounts to."""
     code: grpc.StatusCode = error.code()
-    kind = _ERRORS.get(code, ServiceFault)
     info, retry = _details(error.trailing_metadata() or ())
+    kind = _REASONS.get(info.reason) or _ERRORS.get(code, ServiceFault)
     message = error.details() or code.name
     if kind is Unavailable and not info.reason:
         message = (

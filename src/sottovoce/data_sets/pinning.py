@@ -27,10 +27,12 @@ PROFILE_TERMS: Final[Mapping[str, Mapping[str, Terms]]] = MappingProxyType(
     {
         "standard": FIRST_TERMS,
         # Slices of 30 s are complete seconds after their end; a listener counts in 240 of a day's
-        # 2,880, which is two hours of listening.
+        # 2,880, which is two hours of listening, with as many listens as half a minute holds.
         "demo": {
             **FIRST_TERMS,
-            "live": Terms("live", lateness_ms=2 * SECOND_MS, slices_per_day=240),
+            "live": Terms(
+                "live", lateness_ms=2 * SECOND_MS, listens_per_slice=4, slices_per_day=240
+            ),
         },
     }
 )

@@ -128,12 +128,17 @@ def examine_query(address: str) -> Iterator[Finding]:
     yield Finding(
         "query service",
         Level.OK,
-        f"version {status.version} at {address}, privacy mode {status.privacy_mode}, "
-        f"{status.catalogue_tracks:,} tracks in its catalogue.",
+        f"version {status.version} at {address}, {status.catalogue_tracks:,} tracks in its "
+        "catalogue.",
     )
-    if status.privacy_mode == "open":
+    if status.privacy_mode == "personal":
+        yield Finding("privacy", Level.OK, "personal: exact, and for one listener alone.")
+    else:
         yield Finding(
-            "privacy", Level.WARN, "the mode is open: answers are exact and protect nobody."
+            "privacy",
+            Level.OK,
+            f"enforced: epsilon {status.epsilon:g} for each listener's slice, "
+            f"delta {status.delta:g}.",
         )
 
 

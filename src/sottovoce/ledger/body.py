@@ -120,9 +120,7 @@ class Body:
                 other_values=_decode_signed(message.other_values),
                 other_threshold=message.other_threshold,
                 rows=tuple(
-                    RealRow(
-                        row.track_key, row.genre, row.country, row.hour_ms, tuple(row.features)
-                    )
+                    RealRow(row.track_key, row.genre, row.country, row.hour_ms, tuple(row.features))
                     for row in message.rows
                 ),
             )
@@ -136,7 +134,9 @@ def _encode_signed(values: Values) -> bytes:
 
 def _decode_signed(data: bytes) -> Values:
     coded, _ = decode_integers(data, 0)
-    return np.asarray((coded >> np.uint64(1)).view(np.int64) ^ -(coded & np.uint64(1)).view(np.int64))
+    return np.asarray(
+        (coded >> np.uint64(1)).view(np.int64) ^ -(coded & np.uint64(1)).view(np.int64)
+    )
 
 
 def _encode_ascending(keys: Keys) -> bytes:

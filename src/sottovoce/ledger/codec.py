@@ -1,4 +1,4 @@
-"""Records of the ledger as messages. Charges follow from the noise, so a record can't understate."""
+"""Records of the ledger as messages. Charges follow from the noise, so none can be understated."""
 
 from __future__ import annotations
 

@@ -27,6 +27,7 @@ class KafkaReleaseLog:
     Args:
         settings: where Kafka is.
         on_release: called with each release that holds.
+        on_withdrawal: called with the name of a body that was taken back.
 
     Raises:
         MissingTopicError: `sottovoce topics create` was not run.
@@ -34,12 +35,15 @@ class KafkaReleaseLog:
     """
 
     def __init__(
-        self, settings: KafkaSettings, on_release: Callable[[ChargeRecord, Body], None]
+        self,
+        settings: KafkaSettings,
+        on_release: Callable[[ChargeRecord, Body], None],
+        on_withdrawal: Callable[[bytes], None] = lambda _: None,
     ) -> None:
         topics = Topics(settings.kafka_topic_prefix)
         self._charges, self._releases = topics.charges, topics.releases
         self._settings = settings
-        self._view = LedgerView(on_release)
+        self._view = LedgerView(on_release, on_withdrawal)
         self._writer = TransactionalWriter(settings, f"query-{secrets.token_hex(8)}")
         self._reader = LogReader(settings, self._pairs)
         self._losers: list[tuple[bytes, Body]] = []
@@ -113,6 +117,14 @@ class KafkaReleaseLog:
                     self._writer.produce(self._releases, key, value)
                 for key, _ in list(encode_body(opening.ledger, name, old.to_bytes()))[len(parts) :]:
                     self._writer.produce(self._releases, key, None)
+
+    def withdraw(self, names: Sequence[bytes]) -> None:
+        """Take bodies of one part back: whoever reads on lets go of them."""
+        with self._writer.transaction():
+            for name in names:
+                for key, _ in encode_body(b"", name, b""):
+                    self._writer.produce(self._releases, key, None)
+        self._read_back([])
 
     def close(self) -> None:
         """Let go of the connection."""

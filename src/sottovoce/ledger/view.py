@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from sottovoce.ledger.body import Body
-from sottovoce.ledger.codec import decode_part, decode_record
+from sottovoce.ledger.codec import BODY_BYTES, decode_part, decode_record
 from sottovoce.ledger.errors import TornLedgerError
 from sottovoce.privacy import ChargeRecord, Held, Ledger, Verdict
 
@@ -17,15 +17,21 @@ class LedgerView:
 
     Args:
         on_release: called once with each record that holds, when its body is there in all parts.
+        on_withdrawal: called with the name of a body that was taken back.
 
     Attributes:
         ledger: what was spent.
         verdicts: of charges by the names of their bodies; whoever has no use for them clears it.
     """
 
-    def __init__(self, on_release: Callable[[ChargeRecord, Body], None]) -> None:
+    def __init__(
+        self,
+        on_release: Callable[[ChargeRecord, Body], None],
+        on_withdrawal: Callable[[bytes], None] = lambda _: None,
+    ) -> None:
         self.ledger = Ledger()
         self._on_release = on_release
+        self._on_withdrawal = on_withdrawal
         self.verdicts: dict[bytes, Verdict] = {}
         self._waiting: dict[bytes, ChargeRecord] = {}
         self._parts: dict[bytes, dict[int, bytes]] = {}
@@ -46,8 +52,11 @@ class LedgerView:
             self._done.add(record.body)
 
     def apply_part(self, key: bytes, value: bytes | None) -> None:
-        """Take in a record of `releases`."""
+        """Take in a record of `releases`; a tombstone takes the body back."""
         if value is None:
+            body = key[:BODY_BYTES]
+            self._parts.pop(body, None)
+            self._on_withdrawal(body)
             return
         part = decode_part(value)
         opening = self.ledger.opening
@@ -70,8 +79,8 @@ class LedgerView:
 
     @property
     def bodies_missing(self) -> int:
-        """How many records hold whose body is not there yet."""
-        return len(self._waiting)
+        """How many records hold whose body is not there yet; real rows may have been taken back."""
+        return sum(record.noise is not None for record in self._waiting.values())
 
     def require_whole(self) -> None:
         """Return where every body of this ledger has its charge; call it when both are read.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -17,7 +16,7 @@ from sottovoce.local.errors import LocalError
 from sottovoce.local.jars import Progress
 from sottovoce.local.metrics_page import MetricsPage, read_metrics
 from sottovoce.local.stack import Stack
-from sottovoce.local.truth import Truth, in_ms
+from sottovoce.local.truth import Truth
 
 _WHOLE_SLICES = 2
 _PATIENCE = 120.0
@@ -59,7 +58,7 @@ def run_smoke(stack: Stack, progress: Progress) -> list[Check]:
         progress(f"asking every question about {asked.length}")
         checks = Comparison(client, asked, truth, catalogue).checks()
         checks += trend_checks(trends, truth)
-        return checks + list(_metrics_checks(stack, before, truth, asked))
+        return checks + list(_metrics_checks(stack, before, truth, slice_))
 
 
 def _has_whole_slices(status: DataSetStatus) -> bool:
@@ -100,7 +99,7 @@ def _require(page: MetricsPage | None, name: str) -> MetricsPage:
 
 
 def _metrics_checks(
-    stack: Stack, producer: MetricsPage, truth: Truth, asked: TimeRange
+    stack: Stack, producer: MetricsPage, truth: Truth, slice_ms: int
 ) -> Iterator[Check]:
     ports = stack.settings.ports
     written = len(truth)
@@ -116,9 +115,7 @@ def _metrics_checks(
     yield Check("consumer's metrics", f"{admitted or 0:,.0f}", f"{written:,}", admitted == written)
     query = _require(read_metrics(ports.query_metrics), "query service")
     slices = query.total("sottovoce_query_slices", data_set=DATA_SET) or 0
-    length = in_ms(asked.end) - in_ms(asked.start)
-    slice_ms = stack.settings.slice_ms or length
-    held = math.ceil(length / slice_ms)
+    held = truth.slices(slice_ms)
     yield Check("query's metrics, slices", f"{slices:.0f}", f"{held}", slices == held)
     codes = query.by_label("sottovoce_query_calls_total", "code")
     asked_in_all = sum(codes.values())

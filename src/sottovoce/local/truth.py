@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from sottovoce.catalogue import Catalogue, int_to_spotify_id
+from sottovoce.catalogue import Catalogue, int_to_spotify_id, spotify_id_to_int
 from sottovoce.client import TimeRange
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -51,6 +51,10 @@ class Truth:
     def last_end_ms(self) -> int:
         """When the last listen ended."""
         return int(pc.max(self.table["end_time_ms"]).as_py())
+
+    def slices(self, slice_ms: int) -> int:
+        """Return in how many slices anybody listened."""
+        return len(np.unique(self.table["end_time_ms"].to_numpy() // slice_ms))
 
     def distinct(self, column: str) -> int:
         """Return how many values a column has."""
@@ -120,6 +124,12 @@ def similarities(catalogue: Catalogue, row: int) -> npt.NDArray[np.float64]:
 def spotify_id(hexadecimal: str) -> str:
     """Return a track's id, 32 hexadecimal digits in truth files, in base 62."""
     return int_to_spotify_id(int(hexadecimal[:16], 16), int(hexadecimal[16:], 16))
+
+
+def hexadecimal(spotify_id: str) -> str:
+    """Return a track's id in base 62 as truth files have it."""
+    high, low = spotify_id_to_int(spotify_id)
+    return f"{high:016x}{low:016x}"
 
 
 def in_ms(moment: datetime) -> int:

@@ -49,9 +49,7 @@ class ReleasePlan:
     standing: tuple[Standing, ...] = ()
 
     @classmethod
-    def of(
-        cls, epsilon: Exact, delta: Exact, standing: Iterable[Standing], reserve: Exact
-    ) -> Self:
+    def of(cls, epsilon: Exact, delta: Exact, standing: Iterable[Standing], reserve: Exact) -> Self:
         """A plan whose shares and budget are doubles, each rounded down.
 
         Args:

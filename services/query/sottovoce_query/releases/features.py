@@ -1,11 +1,11 @@
 """Audio features as bounded integers: what a listen adds to the moments that are released.
 
-Each feature is centred and scaled by figures of the catalogue, which is public, so that the vector x
-of a track's features has a norm of at most 1: longer ones are shortened to it. A listen adds
+Each feature is centred and scaled by figures of the catalogue, which is public, so that the vector
+x of a track's features has a norm of at most 1: longer ones are shortened to it. A listen adds
 (1, x, the products x_i x_j with i <= j), each rounded to 1 / UNIT.
 
-**Guarantee:** the squared norm of what a listen adds is at most `squared_norm()` in units: 1 for the
-count, 1 for x, 1 for the products (of which each mixed one stands once), and the rounding.
+**Guarantee:** the squared norm of what a listen adds is at most `squared_norm()` in units: 1 for
+the count, 1 for x, 1 for the products (of which each mixed one stands once), and the rounding.
 
 **Source:** the sums are the sufficient statistics of Pearson's correlation; norms bounded by
 clipping as in Abadi et al., "Deep learning with differential privacy", CCS 2016, section 3.1.
@@ -35,8 +35,9 @@ _LONGEST: Final = 0.999
 
 
 def squared_norm() -> int:
-    """The greatest squared norm of what one listen adds, in units: rounding moves a coordinate
-    by at most a half.
+    """Return the greatest squared norm of what one listen adds, in units.
+
+    Rounding moves each coordinate by at most a half.
     """
     return math.ceil((math.sqrt(3) * UNIT + math.sqrt(LENGTH) / 2) ** 2)
 
@@ -104,4 +105,4 @@ def correlations(moments: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
         found = covariance / (deviation[..., :, None] * deviation[..., None, :])
     diagonal = np.arange(_SIZE)
     found[..., diagonal, diagonal] = np.where(np.isnan(deviation), np.nan, 1.0)
-    return np.clip(found, -1.0, 1.0)
+    return np.asarray(np.clip(found, -1.0, 1.0), dtype=np.float64)

@@ -1,4 +1,4 @@
-"""Whether tracks were played."""
+"""Whether tracks were played: read from released counts, every track by the same path."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import numpy as np
 
 from sottovoce.wire.v1 import query_pb2
 from sottovoce_query.errors import bad_question
-from sottovoce_query.ranges import read_range
 from sottovoce_query.sources import Sources
 
 MAX_TRACKS: Final = 1_000
@@ -21,14 +20,14 @@ def check_played(
     source = sources.of(request.data_set)
     if not 1 <= len(request.tracks) <= MAX_TRACKS:
         raise bad_question("tracks", f"give 1 to {MAX_TRACKS:,} tracks; not {len(request.tracks)}")
-    asked = read_range(request.range, source.cells, "pane")
+    asked = source.range(request.range, "ranking")
     basis = source.basis(asked)
     versions = source.gate.versions(asked)
     wanted = [
         sources.book.keys_of(ref, f"tracks[{place}]", versions)
         for place, ref in enumerate(request.tracks)
     ]
-    played = source.gate.tracks(asked, "plays").names
+    played = source.gate.played(asked).names
     return query_pb2.CheckPlayedResponse(
         basis=basis,
         tracks=[

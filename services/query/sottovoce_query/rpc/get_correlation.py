@@ -5,20 +5,19 @@ from __future__ import annotations
 from sottovoce.catalogue import FEATURES
 from sottovoce.wire.v1 import query_pb2
 from sottovoce_query.figures import to_message
-from sottovoce_query.ranges import read_range
 from sottovoce_query.sources import Sources
 
 
 def get_correlation(
     request: query_pb2.GetCorrelationRequest, sources: Sources
 ) -> query_pb2.GetCorrelationResponse:
-    """Answer GetCorrelation: Pearson's, each play counted once."""
+    """Answer GetCorrelation: Pearson's over whole slices, each play counted once."""
     source = sources.of(request.data_set)
-    asked = read_range(request.range, source.cells, "pane")
+    asked = source.range(request.range, "slice")
     pairs, plays = source.gate.correlations(asked)
     return query_pb2.GetCorrelationResponse(
         basis=source.basis(asked),
         features=FEATURES,
         correlations=[to_message(pair) for pair in pairs],
-        plays=to_message(source.gate.estimate(plays)),
+        plays=to_message(plays),
     )

@@ -7,7 +7,6 @@ from typing import Final
 from sottovoce.sketches import BloomFilter
 from sottovoce.wire.v1 import query_pb2
 from sottovoce_query.errors import not_complete
-from sottovoce_query.ranges import read_range
 from sottovoce_query.sources import Sources
 
 FALSE_POSITIVE_RATE: Final = 0.01
@@ -18,8 +17,8 @@ def get_played_filter(
 ) -> query_pb2.GetPlayedFilterResponse:
     """Answer GetPlayedFilter: a filter over the ids of the tracks that were played."""
     source = sources.of(request.data_set)
-    asked = read_range(request.range, source.cells, "pane")
-    keys = source.gate.tracks(asked, "plays").names
+    asked = source.range(request.range, "ranking")
+    keys = source.gate.played(asked).names
     high, known = sources.book.id_highs(keys, source.gate.versions(asked))
     if not known.all():
         raise not_complete(

@@ -18,51 +18,73 @@ QUIET_MS: Final = 30_000
 """A consumer that committed nothing for longer is not heard of."""
 
 
-def get_status(_: query_pb2.GetStatusRequest, sources: Sources) -> query_pb2.GetStatusResponse:
-    """Answer GetStatus."""
+def get_status(
+    _: query_pb2.GetStatusRequest, sources: Sources, *, totals: bool = True
+) -> query_pb2.GetStatusResponse:
+    """Answer GetStatus.
+
+    Args:
+        sources: what there is.
+        totals: whether who asks may see true totals.
+    """
     version = sources.book.latest
     modes = [each.gate.mode for each in sources.by_name.values()]
-    return query_pb2.GetStatusResponse(
+    response = query_pb2.GetStatusResponse(
         version=sottovoce.__version__,
         privacy_mode=modes[0],
-        data_sets=[_status(sources.by_name[name]) for name in sorted(sources.by_name)],
+        data_sets=[_status(sources.by_name[name], totals) for name in sorted(sources.by_name)],
         catalogue_version=version,
         catalogue_tracks=len(sources.book.catalogue_of(version)),
     )
+    if sources.releasing is not None:
+        response.epsilon = sources.releasing.epsilon
+        response.delta = sources.releasing.delta
+    return response
 
 
-def _status(source: Source) -> query_pb2.DataSetStatus:
-    cells = source.cells
+def _status(source: Source, totals: bool) -> query_pb2.DataSetStatus:
+    cells, gate = source.cells, source.gate
     data_set = cells.data_set
     progress = [each for each in cells.progress if each is not None]
     status = query_pb2.DataSetStatus(
         name=data_set.name,
         pane=to_duration(data_set.pane_ms),
         slice=to_duration(data_set.slice_ms),
+        ranking=to_duration(gate.ranking_ms),
         shards=data_set.shards,
-        waits_for=waits_for(cells, time.time_ns() // 1_000_000),
-        admitted=sum(each.admitted for each in progress),
-        slices=len(cells.starts),
+        waits_for=waits_for(source, time.time_ns() // 1_000_000),
     )
-    if cells.complete_through_ms:
-        status.complete_through.CopyFrom(to_timestamp(cells.complete_through_ms))
-    starts = cells.starts
-    if starts:
-        status.first_slice.CopyFrom(to_timestamp(starts[0]))
-        status.last_slice.CopyFrom(to_timestamp(starts[-1]))
+    through_ms, floor_ms = gate.complete_through_ms, gate.floor_ms
+    if through_ms:
+        status.complete_through.CopyFrom(to_timestamp(through_ms))
+    # By the clock alone: whether anybody listened in a slice is for the gate to say.
+    first_ms = floor_ms + -floor_ms % data_set.slice_ms
+    last_ms = data_set.slice_of(through_ms) - data_set.slice_ms
+    if first_ms <= last_ms:
+        status.first_slice.CopyFrom(to_timestamp(first_ms))
+        status.last_slice.CopyFrom(to_timestamp(last_ms))
     if progress:
         status.committed_at.CopyFrom(to_timestamp(max(each.committed_at_ms for each in progress)))
-    refused: Counter[int] = Counter()
-    for shard in progress:
-        for each in shard.refused:
-            refused[each.refusal] += each.count
-    for refusal, count in sorted(refused.items()):
-        status.refused.add(reason=refusal_name(refusal), count=count)
+    if totals:
+        _add_totals(status, cells)
     return status
 
 
-def waits_for(cells: HeldCells, now_ms: int) -> str:
+def _add_totals(status: query_pb2.DataSetStatus, cells: HeldCells) -> None:
+    refused: Counter[int] = Counter()
+    for shard in cells.progress:
+        if shard is not None:
+            status.admitted += shard.admitted
+            for each in shard.refused:
+                refused[each.refusal] += each.count
+    for refusal, count in sorted(refused.items()):
+        status.refused.add(reason=refusal_name(refusal), count=count)
+    status.slices = len(cells.starts)
+
+
+def waits_for(source: Source, now_ms: int) -> str:
     """Say in one sentence why nothing newer is complete."""
+    cells = source.cells
     data_set = cells.data_set
     silent = [str(shard) for shard, each in enumerate(cells.progress) if each is None]
     if silent:

@@ -7,22 +7,22 @@ from typing import Final
 from sottovoce.wire.v1 import query_pb2
 from sottovoce_query.errors import bad_question
 from sottovoce_query.figures import to_message
-from sottovoce_query.ranges import Range, read_range
+from sottovoce_query.gate import Mark
+from sottovoce_query.ranges import Range
 from sottovoce_query.sources import Source, Sources, read_size
-from sottovoce_query.statistics import Mark
 
 DEFAULT_SIZE: Final = 10
 MAX_SIZE: Final = 1_000
 
 
 def list_top(request: query_pb2.ListTopRequest, sources: Sources) -> query_pb2.ListTopResponse:
-    """Answer ListTop: by plays over panes, by listeners over whole slices."""
+    """Answer ListTop: by plays over steps of rankings, by listeners over whole slices."""
     source = sources.of(request.data_set)
     size = read_size(request.size, DEFAULT_SIZE, MAX_SIZE)
     by_listeners = request.measure == query_pb2.MEASURE_LISTENERS
     if request.entity not in (query_pb2.ENTITY_TRACKS, query_pb2.ENTITY_ARTISTS):
         raise bad_question("entity", "say what to rank: TRACKS or ARTISTS")
-    asked = read_range(request.range, source.cells, "slice" if by_listeners else "pane")
+    asked = source.range(request.range, "slice" if by_listeners else "ranking")
     artists = request.entity == query_pb2.ENTITY_ARTISTS
     if not by_listeners:
         mark: Mark = "plays"
@@ -42,12 +42,10 @@ def top_tracks(
     versions = source.gate.versions(asked)
     return [
         query_pb2.TopEntry(
-            rank=rank,
-            track=sources.book.track(key, versions),
-            count=to_message(source.gate.estimate(count)),
+            rank=rank, track=sources.book.track(key, versions), count=to_message(count)
         )
         for rank, (key, count) in enumerate(
-            zip(best.names.tolist(), best.counts.tolist(), strict=True), 1
+            zip(best.names.tolist(), best.estimates(), strict=True), 1
         )
     ]
 
@@ -59,6 +57,6 @@ def top_artists(
     best = source.gate.artists(asked, mark).top(size)
     names = sources.book.artist_names(best.names, source.gate.versions(asked))
     return [
-        query_pb2.TopEntry(rank=rank, artist=name, count=to_message(source.gate.estimate(count)))
-        for rank, (name, count) in enumerate(zip(names, best.counts.tolist(), strict=True), 1)
+        query_pb2.TopEntry(rank=rank, artist=name, count=to_message(count))
+        for rank, (name, count) in enumerate(zip(names, best.estimates(), strict=True), 1)
     ]

@@ -41,13 +41,11 @@ def read_watch(request: query_pb2.WatchTrendsRequest, sources: Sources) -> Watch
 
 
 def trends(watch: Watch, sources: Sources) -> query_pb2.WatchTrendsResponse | None:
-    """Return the trends as of the last complete pane, movement left open; None before the first."""
+    """Return the trends as of the last complete step, movement left open; None before the first."""
     source = sources.of(watch.data_set)
-    through_ms = source.cells.complete_through_ms
-    if not through_ms:
+    asked = _latest(watch, source)
+    if asked is None:
         return None
-    start_ms = max(0, source.cells.floor_ms, through_ms - watch.window_ms)
-    asked = Range(min(start_ms, through_ms - source.cells.data_set.pane_ms), through_ms)
     response = query_pb2.WatchTrendsResponse(
         basis=source.basis(asked),
         tracks=[
@@ -58,20 +56,29 @@ def trends(watch: Watch, sources: Sources) -> query_pb2.WatchTrendsResponse | No
             query_pb2.TrendEntry(entry=entry)
             for entry in top_artists(source, sources, asked, "plays", watch.size)
         ],
-        plays=to_message(source.gate.estimate(source.gate.plays(asked))),
+        plays=to_message(source.gate.plays(asked)),
         genres=genre_shares(source, asked),
     )
-    last = _last_complete_slice(source, through_ms)
+    last = _last_complete_slice(source, asked.end_ms)
     if last is not None:
         response.listeners.CopyFrom(to_message(source.gate.distinct_listeners(last)))
     return response
 
 
+def _latest(watch: Watch, source: Source) -> Range | None:
+    """Return the range that ends with the last complete step of rankings; None before the first."""
+    gate, step_ms = source.gate, source.gate.ranking_ms
+    end_ms = gate.complete_through_ms - gate.complete_through_ms % step_ms
+    floor_ms = gate.floor_ms + -gate.floor_ms % step_ms
+    length_ms = watch.window_ms + -watch.window_ms % step_ms
+    start_ms = max(0, floor_ms, end_ms - length_ms)
+    return Range(start_ms, end_ms) if start_ms < end_ms else None
+
+
 def _last_complete_slice(source: Source, through_ms: int) -> Range | None:
     slice_ms = source.cells.data_set.slice_ms
     end_ms = source.cells.data_set.slice_of(through_ms)
-    starts = source.cells.starts
-    if not starts or end_ms <= starts[0]:
+    if end_ms - slice_ms < source.gate.floor_ms or end_ms <= 0:
         return None
     return Range(end_ms - slice_ms, end_ms)
 

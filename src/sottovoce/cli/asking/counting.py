@@ -27,7 +27,7 @@ from sottovoce.cli.asking.which import (
 )
 from sottovoce.cli.output import FormatOption, OutputFormat
 from sottovoce.client import BadQuestion, Client, Count, Distribution
-from sottovoce.client.calls import Grain
+from sottovoce.client.calls import SeriesGrain
 
 _COUNT: Final = {"what": "Counted", "value": "Value", "lower": "At least", "upper": "At most"}
 _SHARE: Final = {"name": "Name", "plays": "Plays", "share": "Share"}
@@ -44,15 +44,17 @@ def distinct_listeners(*, where: Where) -> None:
 
 @with_where
 def distinct_tracks(*, where: Where) -> None:
-    """Count different tracks."""
-    answer = where.ask("pane", lambda client, asked: client.distinct_tracks(where.data_set, asked))
+    """Count different tracks, over whole slices."""
+    answer = where.ask("slice", lambda client, asked: client.distinct_tracks(where.data_set, asked))
     _show_count(answer, "tracks", where.form)
 
 
 @with_where
 def distinct_artists(*, where: Where) -> None:
-    """Count different artists."""
-    answer = where.ask("pane", lambda client, asked: client.distinct_artists(where.data_set, asked))
+    """Count different artists, over whole slices."""
+    answer = where.ask(
+        "slice", lambda client, asked: client.distinct_artists(where.data_set, asked)
+    )
     _show_count(answer, "artists", where.form)
 
 
@@ -89,15 +91,17 @@ def series(
 ) -> None:
     """Show a series, pane by pane or slice by slice."""
     which, name = which_series(genre, country, artist, track, title, new_listeners)
-    grain: Grain
+    grain: SeriesGrain
     if by == "pane":
         grain = "pane"
     elif by == "slice":
         grain = "slice"
     else:
         raise BadQuestion(f"--by: {by!r} is neither pane nor slice")
+    ranked = which.kind in ("track", "artist")
     answer = where.ask(
-        grain, lambda client, asked: client.series(where.data_set, asked, which, grain)
+        "ranking" if ranked and by == "pane" else grain,
+        lambda client, asked: client.series(where.data_set, asked, which, grain),
     )
     rows = [
         {"start": f"{each.range.start:%Y-%m-%d %H:%M:%S}", "value": figure(each.value)}
@@ -122,8 +126,8 @@ def countries(*, where: Where) -> None:
 
 @with_where
 def correlation(*, where: Where) -> None:
-    """Show how audio features go together in what is played."""
-    answer = where.ask("pane", lambda client, asked: client.correlation(where.data_set, asked))
+    """Show how audio features go together in what is played, over whole slices."""
+    answer = where.ask("slice", lambda client, asked: client.correlation(where.data_set, asked))
     rows = [
         {"feature": name, **{each: _short(pair.value) for each, pair in zip(_letters(row), row)}}  # noqa: B905
         for name, row in zip(answer.features, answer.matrix, strict=True)

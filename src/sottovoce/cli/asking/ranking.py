@@ -27,7 +27,7 @@ def top_tracks(*, where: Where, by: ByOption = "plays", size: SizeOption = 10) -
     """Rank tracks; by listeners over whole slices."""
     measure = _measure(by)
     answer = where.ask(
-        "pane" if measure == "plays" else "slice",
+        "ranking" if measure == "plays" else "slice",
         lambda client, asked: client.top_tracks(where.data_set, asked, by=measure, size=size),
     )
     _show_top(answer, "Track", by, where.form)
@@ -38,7 +38,7 @@ def top_artists(*, where: Where, by: ByOption = "plays", size: SizeOption = 10) 
     """Rank artists; by listeners over whole slices."""
     measure = _measure(by)
     answer = where.ask(
-        "pane" if measure == "plays" else "slice",
+        "ranking" if measure == "plays" else "slice",
         lambda client, asked: client.top_artists(where.data_set, asked, by=measure, size=size),
     )
     _show_top(answer, "Artist", by, where.form)
@@ -56,7 +56,9 @@ def played(
     wanted = [which_track(each, "", "") for each in tracks or ()]
     if artist or title or not wanted:
         wanted.append(which_track("", artist, title))
-    answer = where.ask("pane", lambda client, asked: client.played(where.data_set, asked, wanted))
+    answer = where.ask(
+        "ranking", lambda client, asked: client.played(where.data_set, asked, wanted)
+    )
     rows = [
         {"track": ref.spotify_id or f"{ref.artist}: {ref.title}", "played": "yes" if hit else "no"}
         for ref, hit in answer.tracks
@@ -66,7 +68,7 @@ def played(
 
 @with_where
 def sample(*, where: Where, size: SizeOption = 20) -> None:
-    """Show some listens at random, without their listeners; over whole slices."""
+    """Show listens that look like the crowd's, over whole slices."""
     answer = where.ask("slice", lambda client, asked: client.sample(where.data_set, asked, size))
     rows = [
         {

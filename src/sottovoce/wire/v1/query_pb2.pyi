@@ -28,8 +28,6 @@ class _PrivacyMode:
 class _PrivacyModeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_PrivacyMode.ValueType], _builtins.type):
     DESCRIPTOR: _descriptor.EnumDescriptor
     PRIVACY_MODE_UNSPECIFIED: _PrivacyMode.ValueType  # 0
-    PRIVACY_MODE_OPEN: _PrivacyMode.ValueType  # 1
-    """Exact, unprotected."""
     PRIVACY_MODE_ENFORCED: _PrivacyMode.ValueType  # 2
     """Through the differential-privacy gate."""
     PRIVACY_MODE_PERSONAL: _PrivacyMode.ValueType  # 3
@@ -39,8 +37,6 @@ class PrivacyMode(_PrivacyMode, metaclass=_PrivacyModeEnumTypeWrapper):
     """How answers are protected."""
 
 PRIVACY_MODE_UNSPECIFIED: PrivacyMode.ValueType  # 0
-PRIVACY_MODE_OPEN: PrivacyMode.ValueType  # 1
-"""Exact, unprotected."""
 PRIVACY_MODE_ENFORCED: PrivacyMode.ValueType  # 2
 """Through the differential-privacy gate."""
 PRIVACY_MODE_PERSONAL: PrivacyMode.ValueType  # 3
@@ -65,6 +61,35 @@ DISTINCT_LISTENERS: Distinct.ValueType  # 1
 DISTINCT_TRACKS: Distinct.ValueType  # 2
 DISTINCT_ARTISTS: Distinct.ValueType  # 3
 Global___Distinct: _TypeAlias = Distinct  # noqa: Y015
+
+class _SampleKind:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _SampleKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_SampleKind.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    SAMPLE_KIND_UNSPECIFIED: _SampleKind.ValueType  # 0
+    SAMPLE_KIND_SYNTHETIC: _SampleKind.ValueType  # 1
+    """Made up from released figures: nobody's listens."""
+    SAMPLE_KIND_OWN: _SampleKind.ValueType  # 2
+    """One's own, in personal mode."""
+    SAMPLE_KIND_REAL: _SampleKind.ValueType  # 3
+    """Real rows, each alike with those of at least k listeners and masked, where an operator allows
+    them. Not differentially private.
+    """
+
+class SampleKind(_SampleKind, metaclass=_SampleKindEnumTypeWrapper): ...
+
+SAMPLE_KIND_UNSPECIFIED: SampleKind.ValueType  # 0
+SAMPLE_KIND_SYNTHETIC: SampleKind.ValueType  # 1
+"""Made up from released figures: nobody's listens."""
+SAMPLE_KIND_OWN: SampleKind.ValueType  # 2
+"""One's own, in personal mode."""
+SAMPLE_KIND_REAL: SampleKind.ValueType  # 3
+"""Real rows, each alike with those of at least k listeners and masked, where an operator allows
+them. Not differentially private.
+"""
+Global___SampleKind: _TypeAlias = SampleKind  # noqa: Y015
 
 class _Grain:
     ValueType = _typing.NewType("ValueType", _builtins.int)
@@ -480,9 +505,12 @@ class SampleListensRequest(_message.Message):
     DATA_SET_FIELD_NUMBER: _builtins.int
     RANGE_FIELD_NUMBER: _builtins.int
     SIZE_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
     data_set: _builtins.str
     size: _builtins.int
-    """At most this many; 0 for as many as there are."""
+    """At most this many; 0 for 64."""
+    kind: Global___SampleKind.ValueType
+    """SYNTHETIC, or in personal mode one's own, where unspecified."""
     @_builtins.property
     def range(self) -> Global___TimeRange: ...
     def __init__(
@@ -491,10 +519,11 @@ class SampleListensRequest(_message.Message):
         data_set: _builtins.str = ...,
         range: Global___TimeRange | None = ...,
         size: _builtins.int = ...,
+        kind: Global___SampleKind.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["range", b"range"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["data_set", b"data_set", "range", b"range", "size", b"size"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["data_set", b"data_set", "kind", b"kind", "range", b"range", "size", b"size"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -506,6 +535,8 @@ class SampleListensResponse(_message.Message):
 
     BASIS_FIELD_NUMBER: _builtins.int
     LISTENS_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    kind: Global___SampleKind.ValueType
     @_builtins.property
     def basis(self) -> Global___Basis: ...
     @_builtins.property
@@ -515,10 +546,11 @@ class SampleListensResponse(_message.Message):
         *,
         basis: Global___Basis | None = ...,
         listens: _abc.Iterable[Global___SampledListen] | None = ...,
+        kind: Global___SampleKind.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["basis", b"basis"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["basis", b"basis", "listens", b"listens"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["basis", b"basis", "kind", b"kind", "listens", b"listens"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -528,11 +560,32 @@ Global___SampleListensResponse: _TypeAlias = SampleListensResponse  # noqa: Y015
 class SampledListen(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
+    @_typing.final
+    class FeaturesEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.float
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.float = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     TRACK_FIELD_NUMBER: _builtins.int
     END_TIME_FIELD_NUMBER: _builtins.int
     PLAYED_FIELD_NUMBER: _builtins.int
     COUNTRY_FIELD_NUMBER: _builtins.int
     SKIPPED_FIELD_NUMBER: _builtins.int
+    FEATURES_FIELD_NUMBER: _builtins.int
     country: _builtins.str
     """ISO 3166-1 alpha-2, or empty."""
     skipped: _builtins.bool
@@ -542,6 +595,10 @@ class SampledListen(_message.Message):
     def end_time(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
     def played(self) -> _duration_pb2.Duration: ...
+    @_builtins.property
+    def features(self) -> _containers.ScalarMap[_builtins.str, _builtins.float]:
+        """Of real rows: each audio feature's fifth of its range, by its middle."""
+
     def __init__(
         self,
         *,
@@ -550,10 +607,11 @@ class SampledListen(_message.Message):
         played: _duration_pb2.Duration | None = ...,
         country: _builtins.str = ...,
         skipped: _builtins.bool | None = ...,
+        features: _abc.Mapping[_builtins.str, _builtins.float] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_played", b"_played", "_skipped", b"_skipped", "end_time", b"end_time", "played", b"played", "skipped", b"skipped", "track", b"track"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_played", b"_played", "_skipped", b"_skipped", "country", b"country", "end_time", b"end_time", "played", b"played", "skipped", b"skipped", "track", b"track"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_played", b"_played", "_skipped", b"_skipped", "country", b"country", "end_time", b"end_time", "features", b"features", "played", b"played", "skipped", b"skipped", "track", b"track"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__played: _TypeAlias = _typing.Literal["played"]  # noqa: Y015
     _WhichOneofArgType__played: _TypeAlias = _typing.Literal["_played", b"_played"]  # noqa: Y015
@@ -907,7 +965,7 @@ class GetDistributionResponse(_message.Message):
     def basis(self) -> Global___Basis: ...
     @_builtins.property
     def shares(self) -> _containers.RepeatedCompositeFieldContainer[Global___Share]:
-        """Largest first."""
+        """Largest first. Countries that may have no plays at all are left out."""
 
     @_builtins.property
     def total(self) -> Global___Estimate: ...
@@ -1257,11 +1315,16 @@ class GetStatusResponse(_message.Message):
     DATA_SETS_FIELD_NUMBER: _builtins.int
     CATALOGUE_VERSION_FIELD_NUMBER: _builtins.int
     CATALOGUE_TRACKS_FIELD_NUMBER: _builtins.int
+    EPSILON_FIELD_NUMBER: _builtins.int
+    DELTA_FIELD_NUMBER: _builtins.int
     version: _builtins.str
     privacy_mode: Global___PrivacyMode.ValueType
     catalogue_version: _builtins.str
     """The catalogue that new slices are pinned to; empty where there is none."""
     catalogue_tracks: _builtins.int
+    epsilon: _builtins.float
+    """Of each slice; 0 in personal mode."""
+    delta: _builtins.float
     @_builtins.property
     def data_sets(self) -> _containers.RepeatedCompositeFieldContainer[Global___DataSetStatus]: ...
     def __init__(
@@ -1272,10 +1335,12 @@ class GetStatusResponse(_message.Message):
         data_sets: _abc.Iterable[Global___DataSetStatus] | None = ...,
         catalogue_version: _builtins.str = ...,
         catalogue_tracks: _builtins.int = ...,
+        epsilon: _builtins.float = ...,
+        delta: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["catalogue_tracks", b"catalogue_tracks", "catalogue_version", b"catalogue_version", "data_sets", b"data_sets", "privacy_mode", b"privacy_mode", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["catalogue_tracks", b"catalogue_tracks", "catalogue_version", b"catalogue_version", "data_sets", b"data_sets", "delta", b"delta", "epsilon", b"epsilon", "privacy_mode", b"privacy_mode", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1297,12 +1362,13 @@ class DataSetStatus(_message.Message):
     REFUSED_FIELD_NUMBER: _builtins.int
     COMMITTED_AT_FIELD_NUMBER: _builtins.int
     SLICES_FIELD_NUMBER: _builtins.int
+    RANKING_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     shards: _builtins.int
     waits_for: _builtins.str
     """Why nothing newer is complete: one sentence."""
     admitted: _builtins.int
-    """True totals for operators."""
+    """True totals, for operators alone; 0 and empty for everybody else, as are `refused` and `slices`."""
     slices: _builtins.int
     @_builtins.property
     def pane(self) -> _duration_pb2.Duration: ...
@@ -1314,17 +1380,21 @@ class DataSetStatus(_message.Message):
 
     @_builtins.property
     def first_slice(self) -> _timestamp_pb2.Timestamp:
-        """Start of the first slice held."""
+        """Start of the first slice that can be asked about."""
 
     @_builtins.property
     def last_slice(self) -> _timestamp_pb2.Timestamp:
-        """Start of the last slice that holds a listen."""
+        """Start of the last slice that is complete; absent before the first."""
 
     @_builtins.property
     def refused(self) -> _containers.RepeatedCompositeFieldContainer[Global___RefusedTotal]: ...
     @_builtins.property
     def committed_at(self) -> _timestamp_pb2.Timestamp:
         """When the consumer last committed."""
+
+    @_builtins.property
+    def ranking(self) -> _duration_pb2.Duration:
+        """The grain of rankings by plays."""
 
     def __init__(
         self,
@@ -1341,10 +1411,11 @@ class DataSetStatus(_message.Message):
         refused: _abc.Iterable[Global___RefusedTotal] | None = ...,
         committed_at: _timestamp_pb2.Timestamp | None = ...,
         slices: _builtins.int = ...,
+        ranking: _duration_pb2.Duration | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["committed_at", b"committed_at", "complete_through", b"complete_through", "first_slice", b"first_slice", "last_slice", b"last_slice", "pane", b"pane", "slice", b"slice"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["committed_at", b"committed_at", "complete_through", b"complete_through", "first_slice", b"first_slice", "last_slice", b"last_slice", "pane", b"pane", "ranking", b"ranking", "slice", b"slice"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["admitted", b"admitted", "committed_at", b"committed_at", "complete_through", b"complete_through", "first_slice", b"first_slice", "last_slice", b"last_slice", "name", b"name", "pane", b"pane", "refused", b"refused", "shards", b"shards", "slice", b"slice", "slices", b"slices", "waits_for", b"waits_for"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["admitted", b"admitted", "committed_at", b"committed_at", "complete_through", b"complete_through", "first_slice", b"first_slice", "last_slice", b"last_slice", "name", b"name", "pane", b"pane", "ranking", b"ranking", "refused", b"refused", "shards", b"shards", "slice", b"slice", "slices", b"slices", "waits_for", b"waits_for"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1372,3 +1443,320 @@ class RefusedTotal(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RefusedTotal: _TypeAlias = RefusedTotal  # noqa: Y015
+
+@_typing.final
+class GetBudgetRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DATA_SET_FIELD_NUMBER: _builtins.int
+    SIZE_FIELD_NUMBER: _builtins.int
+    data_set: _builtins.str
+    """All where empty."""
+    size: _builtins.int
+    """From 1 to 1,000 slices that have paid, the newest first; 24 where 0."""
+    def __init__(
+        self,
+        *,
+        data_set: _builtins.str = ...,
+        size: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["data_set", b"data_set", "size", b"size"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetBudgetRequest: _TypeAlias = GetBudgetRequest  # noqa: Y015
+
+@_typing.final
+class GetBudgetResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LEDGER_FIELD_NUMBER: _builtins.int
+    OPENED_AT_FIELD_NUMBER: _builtins.int
+    DATA_SETS_FIELD_NUMBER: _builtins.int
+    WORST_DAY_FIELD_NUMBER: _builtins.int
+    WORST_MONTH_FIELD_NUMBER: _builtins.int
+    ledger: _builtins.str
+    """Names the ledger, in hexadecimal."""
+    @_builtins.property
+    def opened_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def data_sets(self) -> _containers.RepeatedCompositeFieldContainer[Global___DataSetBudget]: ...
+    @_builtins.property
+    def worst_day(self) -> Global___Odometer:
+        """What one listener may have given away at most, over all data sets."""
+
+    @_builtins.property
+    def worst_month(self) -> Global___Odometer: ...
+    def __init__(
+        self,
+        *,
+        ledger: _builtins.str = ...,
+        opened_at: _timestamp_pb2.Timestamp | None = ...,
+        data_sets: _abc.Iterable[Global___DataSetBudget] | None = ...,
+        worst_day: Global___Odometer | None = ...,
+        worst_month: Global___Odometer | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["opened_at", b"opened_at", "worst_day", b"worst_day", "worst_month", b"worst_month"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["data_sets", b"data_sets", "ledger", b"ledger", "opened_at", b"opened_at", "worst_day", b"worst_day", "worst_month", b"worst_month"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetBudgetResponse: _TypeAlias = GetBudgetResponse  # noqa: Y015
+
+@_typing.final
+class DataSetBudget(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DATA_SET_FIELD_NUMBER: _builtins.int
+    PLAN_FIELD_NUMBER: _builtins.int
+    FROM_SLICE_FIELD_NUMBER: _builtins.int
+    SLICES_FIELD_NUMBER: _builtins.int
+    data_set: _builtins.str
+    @_builtins.property
+    def plan(self) -> Global___BudgetPlan:
+        """What each slice from `from_slice` on may spend."""
+
+    @_builtins.property
+    def from_slice(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def slices(self) -> _containers.RepeatedCompositeFieldContainer[Global___SliceBudget]:
+        """The newest first."""
+
+    def __init__(
+        self,
+        *,
+        data_set: _builtins.str = ...,
+        plan: Global___BudgetPlan | None = ...,
+        from_slice: _timestamp_pb2.Timestamp | None = ...,
+        slices: _abc.Iterable[Global___SliceBudget] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["from_slice", b"from_slice", "plan", b"plan"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["data_set", b"data_set", "from_slice", b"from_slice", "plan", b"plan", "slices", b"slices"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DataSetBudget: _TypeAlias = DataSetBudget  # noqa: Y015
+
+@_typing.final
+class BudgetPlan(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EPSILON_FIELD_NUMBER: _builtins.int
+    DELTA_FIELD_NUMBER: _builtins.int
+    RESERVE_FIELD_NUMBER: _builtins.int
+    SLICES_PER_DAY_FIELD_NUMBER: _builtins.int
+    LISTENS_PER_SLICE_FIELD_NUMBER: _builtins.int
+    STANDING_FIELD_NUMBER: _builtins.int
+    epsilon: _builtins.float
+    delta: _builtins.float
+    reserve: _builtins.float
+    """In epsilon."""
+    slices_per_day: _builtins.int
+    """A: in how many slices of a day one listener counts."""
+    listens_per_slice: _builtins.int
+    """C: the most listens of one listener in a slice."""
+    @_builtins.property
+    def standing(self) -> _containers.RepeatedCompositeFieldContainer[Global___BudgetShare]: ...
+    def __init__(
+        self,
+        *,
+        epsilon: _builtins.float = ...,
+        delta: _builtins.float = ...,
+        reserve: _builtins.float = ...,
+        slices_per_day: _builtins.int = ...,
+        listens_per_slice: _builtins.int = ...,
+        standing: _abc.Iterable[Global___BudgetShare] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["delta", b"delta", "epsilon", b"epsilon", "listens_per_slice", b"listens_per_slice", "reserve", b"reserve", "slices_per_day", b"slices_per_day", "standing", b"standing"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BudgetPlan: _TypeAlias = BudgetPlan  # noqa: Y015
+
+@_typing.final
+class BudgetShare(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STATISTIC_FIELD_NUMBER: _builtins.int
+    SHARE_FIELD_NUMBER: _builtins.int
+    MECHANISM_FIELD_NUMBER: _builtins.int
+    SCALE_FIELD_NUMBER: _builtins.int
+    statistic: _builtins.str
+    share: _builtins.float
+    """Of epsilon."""
+    mechanism: _builtins.str
+    """Such as "discrete-laplace"."""
+    scale: _builtins.float
+    """Of the noise."""
+    def __init__(
+        self,
+        *,
+        statistic: _builtins.str = ...,
+        share: _builtins.float = ...,
+        mechanism: _builtins.str = ...,
+        scale: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["mechanism", b"mechanism", "scale", b"scale", "share", b"share", "statistic", b"statistic"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BudgetShare: _TypeAlias = BudgetShare  # noqa: Y015
+
+@_typing.final
+class SliceBudget(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    START_FIELD_NUMBER: _builtins.int
+    ALLOWED_FIELD_NUMBER: _builtins.int
+    SPENT_FIELD_NUMBER: _builtins.int
+    DELTA_FIELD_NUMBER: _builtins.int
+    STANDING_LEFT_FIELD_NUMBER: _builtins.int
+    RESERVE_LEFT_FIELD_NUMBER: _builtins.int
+    allowed: _builtins.float
+    """In epsilon."""
+    spent: _builtins.float
+    delta: _builtins.float
+    standing_left: _builtins.float
+    reserve_left: _builtins.float
+    @_builtins.property
+    def start(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        start: _timestamp_pb2.Timestamp | None = ...,
+        allowed: _builtins.float = ...,
+        spent: _builtins.float = ...,
+        delta: _builtins.float = ...,
+        standing_left: _builtins.float = ...,
+        reserve_left: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["start", b"start"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["allowed", b"allowed", "delta", b"delta", "reserve_left", b"reserve_left", "spent", b"spent", "standing_left", b"standing_left", "start", b"start"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SliceBudget: _TypeAlias = SliceBudget  # noqa: Y015
+
+@_typing.final
+class Odometer(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FIRST_DAY_FIELD_NUMBER: _builtins.int
+    DAYS_FIELD_NUMBER: _builtins.int
+    EPSILON_FIELD_NUMBER: _builtins.int
+    DELTA_FIELD_NUMBER: _builtins.int
+    ALLOWED_FIELD_NUMBER: _builtins.int
+    days: _builtins.int
+    epsilon: _builtins.float
+    delta: _builtins.float
+    allowed: _builtins.float
+    """The most that the budgets let epsilon become."""
+    @_builtins.property
+    def first_day(self) -> _timestamp_pb2.Timestamp:
+        """Absent where nothing was spent."""
+
+    def __init__(
+        self,
+        *,
+        first_day: _timestamp_pb2.Timestamp | None = ...,
+        days: _builtins.int = ...,
+        epsilon: _builtins.float = ...,
+        delta: _builtins.float = ...,
+        allowed: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["first_day", b"first_day"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["allowed", b"allowed", "days", b"days", "delta", b"delta", "epsilon", b"epsilon", "first_day", b"first_day"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Odometer: _TypeAlias = Odometer  # noqa: Y015
+
+@_typing.final
+class ListChargesRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DATA_SET_FIELD_NUMBER: _builtins.int
+    data_set: _builtins.str
+    """All where empty."""
+    def __init__(
+        self,
+        *,
+        data_set: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["data_set", b"data_set"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListChargesRequest: _TypeAlias = ListChargesRequest  # noqa: Y015
+
+@_typing.final
+class ListChargesResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DATA_SET_FIELD_NUMBER: _builtins.int
+    FIRST_SLICE_FIELD_NUMBER: _builtins.int
+    SLICES_FIELD_NUMBER: _builtins.int
+    STATISTIC_FIELD_NUMBER: _builtins.int
+    PARAMETERS_FIELD_NUMBER: _builtins.int
+    POT_FIELD_NUMBER: _builtins.int
+    MECHANISM_FIELD_NUMBER: _builtins.int
+    SCALE_FIELD_NUMBER: _builtins.int
+    SENSITIVITY_FIELD_NUMBER: _builtins.int
+    EPSILON_FIELD_NUMBER: _builtins.int
+    RHO_FIELD_NUMBER: _builtins.int
+    DELTA_FIELD_NUMBER: _builtins.int
+    MADE_AT_FIELD_NUMBER: _builtins.int
+    data_set: _builtins.str
+    slices: _builtins.int
+    statistic: _builtins.str
+    parameters: _builtins.str
+    pot: _builtins.str
+    mechanism: _builtins.str
+    scale: _builtins.float
+    sensitivity: _builtins.float
+    epsilon: _builtins.float
+    """Absent for what is only concentrated."""
+    rho: _builtins.float
+    delta: _builtins.float
+    @_builtins.property
+    def first_slice(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def made_at(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        data_set: _builtins.str = ...,
+        first_slice: _timestamp_pb2.Timestamp | None = ...,
+        slices: _builtins.int = ...,
+        statistic: _builtins.str = ...,
+        parameters: _builtins.str = ...,
+        pot: _builtins.str = ...,
+        mechanism: _builtins.str = ...,
+        scale: _builtins.float = ...,
+        sensitivity: _builtins.float = ...,
+        epsilon: _builtins.float | None = ...,
+        rho: _builtins.float = ...,
+        delta: _builtins.float = ...,
+        made_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_epsilon", b"_epsilon", "epsilon", b"epsilon", "first_slice", b"first_slice", "made_at", b"made_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_epsilon", b"_epsilon", "data_set", b"data_set", "delta", b"delta", "epsilon", b"epsilon", "first_slice", b"first_slice", "made_at", b"made_at", "mechanism", b"mechanism", "parameters", b"parameters", "pot", b"pot", "rho", b"rho", "scale", b"scale", "sensitivity", b"sensitivity", "slices", b"slices", "statistic", b"statistic"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__epsilon: _TypeAlias = _typing.Literal["epsilon"]  # noqa: Y015
+    _WhichOneofArgType__epsilon: _TypeAlias = _typing.Literal["_epsilon", b"_epsilon"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__epsilon) -> _WhichOneofReturnType__epsilon | None: ...
+
+Global___ListChargesResponse: _TypeAlias = ListChargesResponse  # noqa: Y015

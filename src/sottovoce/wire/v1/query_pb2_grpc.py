@@ -26,9 +26,11 @@ if _version_not_supported:
 
 
 class QueryServiceStub:
-    """Answers about the crowd. Ranges are half-open. A range must lie on the grain of its question
-    (panes; slices for distinct listeners, rankings by listeners and samples) and be complete in every
-    shard; GetStatus tells both. Errors carry ErrorInfo, and BadRequest or RetryInfo where they help.
+    """Answers about the crowd. Ranges are half-open. A range must lie on the grain of its question and
+    be complete in every shard; GetStatus tells both. Distributions and series go by panes; rankings by
+    plays, what was played, and series of tracks and artists by steps of rankings; whatever is distinct,
+    rankings by listeners, correlations and samples by slices. Errors carry ErrorInfo, and BadRequest,
+    RetryInfo or QuotaFailure where they help.
     """
 
     def __init__(self, channel):
@@ -102,12 +104,24 @@ class QueryServiceStub:
                 request_serializer=sottovoce_dot_v1_dot_query__pb2.GetStatusRequest.SerializeToString,
                 response_deserializer=sottovoce_dot_v1_dot_query__pb2.GetStatusResponse.FromString,
                 _registered_method=True)
+        self.GetBudget = channel.unary_unary(
+                '/sottovoce.v1.QueryService/GetBudget',
+                request_serializer=sottovoce_dot_v1_dot_query__pb2.GetBudgetRequest.SerializeToString,
+                response_deserializer=sottovoce_dot_v1_dot_query__pb2.GetBudgetResponse.FromString,
+                _registered_method=True)
+        self.ListCharges = channel.unary_stream(
+                '/sottovoce.v1.QueryService/ListCharges',
+                request_serializer=sottovoce_dot_v1_dot_query__pb2.ListChargesRequest.SerializeToString,
+                response_deserializer=sottovoce_dot_v1_dot_query__pb2.ListChargesResponse.FromString,
+                _registered_method=True)
 
 
 class QueryServiceServicer:
-    """Answers about the crowd. Ranges are half-open. A range must lie on the grain of its question
-    (panes; slices for distinct listeners, rankings by listeners and samples) and be complete in every
-    shard; GetStatus tells both. Errors carry ErrorInfo, and BadRequest or RetryInfo where they help.
+    """Answers about the crowd. Ranges are half-open. A range must lie on the grain of its question and
+    be complete in every shard; GetStatus tells both. Distributions and series go by panes; rankings by
+    plays, what was played, and series of tracks and artists by steps of rankings; whatever is distinct,
+    rankings by listeners, correlations and samples by slices. Errors carry ErrorInfo, and BadRequest,
+    RetryInfo or QuotaFailure where they help.
     """
 
     def CountDistinct(self, request, context):
@@ -132,7 +146,7 @@ class QueryServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def SampleListens(self, request, context):
-        """A uniform sample of listens, without listeners.
+        """Listens that look like the crowd's, made up from released figures.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -146,7 +160,7 @@ class QueryServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetSeries(self, request, context):
-        """A series, pane by pane or slice by slice.
+        """A series, step by step or slice by slice.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -196,6 +210,20 @@ class QueryServiceServicer:
 
     def GetStatus(self, request, context):
         """What is complete through when, and why it waits.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetBudget(self, request, context):
+        """What slices may spend and have spent, and what a listener may have given away.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListCharges(self, request, context):
+        """Every charge of the ledger, in its order.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -269,6 +297,16 @@ def add_QueryServiceServicer_to_server(servicer, server):
                     request_deserializer=sottovoce_dot_v1_dot_query__pb2.GetStatusRequest.FromString,
                     response_serializer=sottovoce_dot_v1_dot_query__pb2.GetStatusResponse.SerializeToString,
             ),
+            'GetBudget': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetBudget,
+                    request_deserializer=sottovoce_dot_v1_dot_query__pb2.GetBudgetRequest.FromString,
+                    response_serializer=sottovoce_dot_v1_dot_query__pb2.GetBudgetResponse.SerializeToString,
+            ),
+            'ListCharges': grpc.unary_stream_rpc_method_handler(
+                    servicer.ListCharges,
+                    request_deserializer=sottovoce_dot_v1_dot_query__pb2.ListChargesRequest.FromString,
+                    response_serializer=sottovoce_dot_v1_dot_query__pb2.ListChargesResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'sottovoce.v1.QueryService', rpc_method_handlers)
@@ -278,9 +316,11 @@ def add_QueryServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class QueryService:
-    """Answers about the crowd. Ranges are half-open. A range must lie on the grain of its question
-    (panes; slices for distinct listeners, rankings by listeners and samples) and be complete in every
-    shard; GetStatus tells both. Errors carry ErrorInfo, and BadRequest or RetryInfo where they help.
+    """Answers about the crowd. Ranges are half-open. A range must lie on the grain of its question and
+    be complete in every shard; GetStatus tells both. Distributions and series go by panes; rankings by
+    plays, what was played, and series of tracks and artists by steps of rankings; whatever is distinct,
+    rankings by listeners, correlations and samples by slices. Errors carry ErrorInfo, and BadRequest,
+    RetryInfo or QuotaFailure where they help.
     """
 
     @staticmethod
@@ -624,6 +664,60 @@ class QueryService:
             '/sottovoce.v1.QueryService/GetStatus',
             sottovoce_dot_v1_dot_query__pb2.GetStatusRequest.SerializeToString,
             sottovoce_dot_v1_dot_query__pb2.GetStatusResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetBudget(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sottovoce.v1.QueryService/GetBudget',
+            sottovoce_dot_v1_dot_query__pb2.GetBudgetRequest.SerializeToString,
+            sottovoce_dot_v1_dot_query__pb2.GetBudgetResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListCharges(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/sottovoce.v1.QueryService/ListCharges',
+            sottovoce_dot_v1_dot_query__pb2.ListChargesRequest.SerializeToString,
+            sottovoce_dot_v1_dot_query__pb2.ListChargesResponse.FromString,
             options,
             channel_credentials,
             insecure,

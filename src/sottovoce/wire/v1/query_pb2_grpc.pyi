@@ -27,9 +27,11 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class QueryServiceStub:
-    """Answers about the crowd. Ranges are half-open. A range must lie on the grain of its question
-    (panes; slices for distinct listeners, rankings by listeners and samples) and be complete in every
-    shard; GetStatus tells both. Errors carry ErrorInfo, and BadRequest or RetryInfo where they help.
+    """Answers about the crowd. Ranges are half-open. A range must lie on the grain of its question and
+    be complete in every shard; GetStatus tells both. Distributions and series go by panes; rankings by
+    plays, what was played, and series of tracks and artists by steps of rankings; whatever is distinct,
+    rankings by listeners, correlations and samples by slices. Errors carry ErrorInfo, and BadRequest,
+    RetryInfo or QuotaFailure where they help.
     """
 
     @_typing.overload
@@ -43,11 +45,11 @@ class QueryServiceStub:
     GetPlayedFilter: _grpc.UnaryUnaryMultiCallable[_query_pb2.GetPlayedFilterRequest, _query_pb2.GetPlayedFilterResponse]
     """The played tracks as a Bloom filter, to ask at home."""
     SampleListens: _grpc.UnaryUnaryMultiCallable[_query_pb2.SampleListensRequest, _query_pb2.SampleListensResponse]
-    """A uniform sample of listens, without listeners."""
+    """Listens that look like the crowd's, made up from released figures."""
     GetWindow: _grpc.UnaryUnaryMultiCallable[_query_pb2.GetWindowRequest, _query_pb2.GetWindowResponse]
     """The sum of a series over the last so many minutes."""
     GetSeries: _grpc.UnaryUnaryMultiCallable[_query_pb2.GetSeriesRequest, _query_pb2.GetSeriesResponse]
-    """A series, pane by pane or slice by slice."""
+    """A series, step by step or slice by slice."""
     ListTop: _grpc.UnaryUnaryMultiCallable[_query_pb2.ListTopRequest, _query_pb2.ListTopResponse]
     """The most played tracks or artists."""
     GetDistribution: _grpc.UnaryUnaryMultiCallable[_query_pb2.GetDistributionRequest, _query_pb2.GetDistributionResponse]
@@ -62,12 +64,18 @@ class QueryServiceStub:
     """Top tracks, artists and totals, again with each new complete pane."""
     GetStatus: _grpc.UnaryUnaryMultiCallable[_query_pb2.GetStatusRequest, _query_pb2.GetStatusResponse]
     """What is complete through when, and why it waits."""
+    GetBudget: _grpc.UnaryUnaryMultiCallable[_query_pb2.GetBudgetRequest, _query_pb2.GetBudgetResponse]
+    """What slices may spend and have spent, and what a listener may have given away."""
+    ListCharges: _grpc.UnaryStreamMultiCallable[_query_pb2.ListChargesRequest, _query_pb2.ListChargesResponse]
+    """Every charge of the ledger, in its order."""
 
 @_typing.type_check_only
 class QueryServiceAsyncStub(QueryServiceStub):
-    """Answers about the crowd. Ranges are half-open. A range must lie on the grain of its question
-    (panes; slices for distinct listeners, rankings by listeners and samples) and be complete in every
-    shard; GetStatus tells both. Errors carry ErrorInfo, and BadRequest or RetryInfo where they help.
+    """Answers about the crowd. Ranges are half-open. A range must lie on the grain of its question and
+    be complete in every shard; GetStatus tells both. Distributions and series go by panes; rankings by
+    plays, what was played, and series of tracks and artists by steps of rankings; whatever is distinct,
+    rankings by listeners, correlations and samples by slices. Errors carry ErrorInfo, and BadRequest,
+    RetryInfo or QuotaFailure where they help.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -78,11 +86,11 @@ class QueryServiceAsyncStub(QueryServiceStub):
     GetPlayedFilter: _aio.UnaryUnaryMultiCallable[_query_pb2.GetPlayedFilterRequest, _query_pb2.GetPlayedFilterResponse]  # type: ignore[assignment]
     """The played tracks as a Bloom filter, to ask at home."""
     SampleListens: _aio.UnaryUnaryMultiCallable[_query_pb2.SampleListensRequest, _query_pb2.SampleListensResponse]  # type: ignore[assignment]
-    """A uniform sample of listens, without listeners."""
+    """Listens that look like the crowd's, made up from released figures."""
     GetWindow: _aio.UnaryUnaryMultiCallable[_query_pb2.GetWindowRequest, _query_pb2.GetWindowResponse]  # type: ignore[assignment]
     """The sum of a series over the last so many minutes."""
     GetSeries: _aio.UnaryUnaryMultiCallable[_query_pb2.GetSeriesRequest, _query_pb2.GetSeriesResponse]  # type: ignore[assignment]
-    """A series, pane by pane or slice by slice."""
+    """A series, step by step or slice by slice."""
     ListTop: _aio.UnaryUnaryMultiCallable[_query_pb2.ListTopRequest, _query_pb2.ListTopResponse]  # type: ignore[assignment]
     """The most played tracks or artists."""
     GetDistribution: _aio.UnaryUnaryMultiCallable[_query_pb2.GetDistributionRequest, _query_pb2.GetDistributionResponse]  # type: ignore[assignment]
@@ -97,11 +105,17 @@ class QueryServiceAsyncStub(QueryServiceStub):
     """Top tracks, artists and totals, again with each new complete pane."""
     GetStatus: _aio.UnaryUnaryMultiCallable[_query_pb2.GetStatusRequest, _query_pb2.GetStatusResponse]  # type: ignore[assignment]
     """What is complete through when, and why it waits."""
+    GetBudget: _aio.UnaryUnaryMultiCallable[_query_pb2.GetBudgetRequest, _query_pb2.GetBudgetResponse]  # type: ignore[assignment]
+    """What slices may spend and have spent, and what a listener may have given away."""
+    ListCharges: _aio.UnaryStreamMultiCallable[_query_pb2.ListChargesRequest, _query_pb2.ListChargesResponse]  # type: ignore[assignment]
+    """Every charge of the ledger, in its order."""
 
 class QueryServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Answers about the crowd. Ranges are half-open. A range must lie on the grain of its question
-    (panes; slices for distinct listeners, rankings by listeners and samples) and be complete in every
-    shard; GetStatus tells both. Errors carry ErrorInfo, and BadRequest or RetryInfo where they help.
+    """Answers about the crowd. Ranges are half-open. A range must lie on the grain of its question and
+    be complete in every shard; GetStatus tells both. Distributions and series go by panes; rankings by
+    plays, what was played, and series of tracks and artists by steps of rankings; whatever is distinct,
+    rankings by listeners, correlations and samples by slices. Errors carry ErrorInfo, and BadRequest,
+    RetryInfo or QuotaFailure where they help.
     """
 
     @_abc_1.abstractmethod
@@ -134,7 +148,7 @@ class QueryServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _query_pb2.SampleListensRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_query_pb2.SampleListensResponse, _abc.Awaitable[_query_pb2.SampleListensResponse]]:
-        """A uniform sample of listens, without listeners."""
+        """Listens that look like the crowd's, made up from released figures."""
 
     @_abc_1.abstractmethod
     def GetWindow(
@@ -150,7 +164,7 @@ class QueryServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _query_pb2.GetSeriesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_query_pb2.GetSeriesResponse, _abc.Awaitable[_query_pb2.GetSeriesResponse]]:
-        """A series, pane by pane or slice by slice."""
+        """A series, step by step or slice by slice."""
 
     @_abc_1.abstractmethod
     def ListTop(
@@ -207,5 +221,21 @@ class QueryServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_query_pb2.GetStatusResponse, _abc.Awaitable[_query_pb2.GetStatusResponse]]:
         """What is complete through when, and why it waits."""
+
+    @_abc_1.abstractmethod
+    def GetBudget(
+        self,
+        request: _query_pb2.GetBudgetRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_query_pb2.GetBudgetResponse, _abc.Awaitable[_query_pb2.GetBudgetResponse]]:
+        """What slices may spend and have spent, and what a listener may have given away."""
+
+    @_abc_1.abstractmethod
+    def ListCharges(
+        self,
+        request: _query_pb2.ListChargesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_query_pb2.ListChargesResponse], _abc.AsyncIterator[_query_pb2.ListChargesResponse]]:
+        """Every charge of the ledger, in its order."""
 
 def add_QueryServiceServicer_to_server(servicer: QueryServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

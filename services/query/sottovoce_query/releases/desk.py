@@ -1,0 +1,250 @@
+"""Releases of one data set: what is asked for is looked up, or made first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from fractions import Fraction
+from functools import partial
+from typing import Final, Literal
+
+import numpy as np
+
+from sottovoce.data_sets import DataSet, TermsTimeline
+from sottovoce.data_sets.data_set import DAY_MS
+from sottovoce.privacy import Allowance, Noise, Pot, ReleaseKey, Standing
+from sottovoce.sketches import FlajoletMartin
+from sottovoce.wire.countries import COUNTRY_CODES
+from sottovoce_query.held import HeldCells
+from sottovoce_query.merged_slice import Counts
+from sottovoce_query.releases import statistic as statistics
+from sottovoce_query.releases.engine import ReleaseEngine, Wanted
+from sottovoce_query.releases.exact import Exact, Vector
+from sottovoce_query.releases.features import LENGTH
+from sottovoce_query.releases.shelf import Release, Shelf
+from sottovoce_query.releases.statistic import Domain, Statistic, Step
+
+RANKING_PANES: Final = 5
+"""Live rankings are drawn every so many panes, or as many fewer as divide a slice."""
+QUESTIONS_OF_A_RESERVE: Final = 8
+"""An ad-hoc question takes this part of its slices' reserve."""
+
+
+class NotReleasedError(LookupError):
+    """A slice has no budget for a statistic, and never will.
+
+    Attributes:
+        slice_ms: the slice.
+        why: whether the slice has no budget at all, or its plan none for this statistic.
+    """
+
+    def __init__(self, slice_ms: int, why: Literal["slice", "statistic"]) -> None:
+        super().__init__(slice_ms, why)
+        self.slice_ms = slice_ms
+        self.why = why
+
+
+class Desk:
+    """Looks releases up, and has those made that are not there.
+
+    A data set by append time is drawn pane by pane, as panes become complete; one that is sealed by
+    whole slices, all panes of a slice at once.
+
+    Args:
+        cells: tells terms and what is complete.
+        exact: works out vectors.
+        engine: makes releases.
+        shelf: holds them.
+    """
+
+    def __init__(self, cells: HeldCells, exact: Exact, engine: ReleaseEngine, shelf: Shelf) -> None:
+        self._cells = cells
+        self._exact = exact
+        self._engine = engine
+        self._shelf = shelf
+
+    @property
+    def data_set(self) -> DataSet:
+        """Whose releases."""
+        return self._cells.data_set
+
+    @property
+    def terms(self) -> TermsTimeline:
+        """The terms of its slices."""
+        return self._cells.terms
+
+    @property
+    def ranking_panes(self) -> int:
+        """How many panes a draw of a live ranking has."""
+        panes = self.data_set.panes_per_slice
+        if not self.data_set.by_append_time:
+            return panes
+        return max(each for each in range(1, RANKING_PANES + 1) if panes % each == 0)
+
+    def allowance(self, slice_ms: int) -> Allowance | None:
+        """Return what a slice may spend; None for one without a budget."""
+        return self._engine.ledger.allowance(self.data_set.name, slice_ms)
+
+    def standing(self, statistic: Statistic, slice_ms: int) -> Standing | None:
+        """Return a slice's share for a statistic; None where it has none."""
+        allowance = self.allowance(slice_ms)
+        if allowance is None:
+            return None
+        shares = {each.statistic: each for each in allowance.plan.standing}
+        return shares.get(statistic.name)
+
+    def draws(
+        self, statistic: Statistic, slice_ms: int, numbers: Iterable[int | None]
+    ) -> list[Release]:
+        """Return draws of a statistic of a slice.
+
+        Raises:
+            NotReleasedError: the slice has no budget for it.
+            BudgetRefusedError: its budget is spent.
+        """
+        return self.releases([(statistic, slice_ms, number) for number in numbers])
+
+    def releases(self, asked: Iterable[tuple[Statistic, int, int | None]]) -> list[Release]:
+        """Return releases by statistic, slice and draw, in the order asked; see `draws`."""
+        keys = [(self._key(*each), each) for each in asked]
+        found = [self._shelf.get(key) for key, _ in keys]
+        missing = [each for (_, each), release in zip(keys, found, strict=True) if release is None]
+        if missing:
+            self._engine.make([self.wanted(*each) for each in missing])
+            found = [self._shelf.get(key) for key, _ in keys]
+        return [release for release in found if release is not None]
+
+    def panes(
+        self, statistic: Statistic, slice_ms: int, first: int, stop: int
+    ) -> tuple[Counts, Release]:
+        """Return panes [first, stop) of a slice as rows, and a release that tells their noise.
+
+        Raises:
+            NotReleasedError: the slice has no budget for it.
+        """
+        if self.data_set.by_append_time:
+            drawn = self.draws(statistic, slice_ms, range(first, stop))
+            return np.stack([each.body.values for each in drawn]).astype(np.int64), drawn[0]
+        (whole,) = self.draws(statistic, slice_ms, [None])
+        panes = self.data_set.panes_per_slice
+        return whole.body.values.reshape(panes, -1)[first:stop].astype(np.int64), whole
+
+    def wanted(self, statistic: Statistic, slice_ms: int, number: int | None) -> Wanted:
+        """Return a standing release as what shall be made.
+
+        Raises:
+            NotReleasedError: the slice has no budget for it.
+        """
+        allowance, share = self.allowance(slice_ms), self.standing(statistic, slice_ms)
+        if allowance is None or share is None:
+            raise NotReleasedError(slice_ms, "slice" if allowance is None else "statistic")
+        key = self._key(statistic, slice_ms, number)
+        bound = max(self.terms.at(each).listens_per_slice for each in key.slices)
+        plan = allowance.plan
+        return Wanted(
+            statistic=statistic,
+            key=key,
+            noise=plan.noise(statistic.name, statistic.sensitivity(bound)),
+            pot=Pot.STANDING,
+            delta=plan.threshold_delta(statistic.name),
+            vector=partial(self._vector, statistic, key),
+            weight=self._weight(statistic, slice_ms),
+        )
+
+    def of_union(self, statistic: Statistic, slices: tuple[int, ...]) -> Release:
+        """Return an ad-hoc release over slices, each of which pays from its reserve.
+
+        Raises:
+            NotReleasedError: a slice has no budget, or no reserve.
+            BudgetRefusedError: a slice's reserve is spent.
+        """
+        reserves = []
+        for slice_ms in slices:
+            allowance = self.allowance(slice_ms)
+            if allowance is None or not allowance.budget.reserve:
+                raise NotReleasedError(slice_ms, "slice" if allowance is None else "statistic")
+            reserves.append(allowance.budget.reserve)
+        epsilon = min(reserves) / QUESTIONS_OF_A_RESERVE
+        bound = max(self.terms.at(each).listens_per_slice for each in slices)
+        noise = Noise.laplace(epsilon, statistic.sensitivity(bound))
+        key = ReleaseKey(self.data_set.name, slices, statistic.name, f"scale={noise.scale!r}")
+        if self._shelf.get(key) is None:
+            vector = partial(self._exact.vector, statistic, slices, 0, 0)
+            wanted = Wanted(statistic, key, noise, Pot.RESERVE, Fraction(0), vector)
+            self._engine.make([wanted])
+        found = self._shelf.get(key)
+        assert found is not None  # it holds, so it was read back
+        return found
+
+    def day(self, slice_ms: int) -> tuple[int, ...]:
+        """Return the slices of the UTC day that a slice lies in."""
+        begin = slice_ms - slice_ms % DAY_MS
+        return tuple(range(begin, begin + DAY_MS, self.data_set.slice_ms))
+
+    def holds(self, statistic: Statistic, slice_ms: int, number: int | None) -> bool:
+        """Return whether a release was made."""
+        return self._engine.ledger.holds(self._key(statistic, slice_ms, number))
+
+    def _key(self, statistic: Statistic, slice_ms: int, number: int | None) -> ReleaseKey:
+        slices: tuple[int, ...] = (slice_ms,)
+        parameters = ""
+        if statistic.step is Step.DAY:
+            slices = self.day(slice_ms)
+        elif statistic.step is Step.PANE:
+            parameters = "panes=1"
+        elif statistic.step is Step.RANKING:
+            parameters = f"panes={self.ranking_panes}"
+        return ReleaseKey(self.data_set.name, slices, statistic.name, parameters, number)
+
+    def _vector(self, statistic: Statistic, key: ReleaseKey) -> Vector:
+        panes = self.data_set.panes_per_slice
+        if statistic.step is Step.RANKING and key.draw is not None:
+            first, stop = key.draw * self.ranking_panes, (key.draw + 1) * self.ranking_panes
+        elif statistic.step is Step.PANE and key.draw is not None:
+            first, stop = key.draw, key.draw + 1
+        elif statistic.step is Step.PANE:
+            return self._pane_by_pane(statistic, key)
+        else:
+            first, stop = 0, panes
+        return self._exact.vector(statistic, key.slices, first, stop)
+
+    def _pane_by_pane(self, statistic: Statistic, key: ReleaseKey) -> Vector:
+        rows = [
+            self._exact.vector(statistic, key.slices, pane, pane + 1)
+            for pane in range(self.data_set.panes_per_slice)
+        ]
+        return Vector(np.concatenate([each.counts for each in rows]), rows[0].catalogue_version)
+
+    def _weight(self, statistic: Statistic, slice_ms: int) -> int:
+        catalogue = self._exact.catalogue_of(slice_ms)
+        match statistic.domain:
+            case Domain.GENRES:
+                size = len(catalogue.genres) + 1
+            case Domain.COUNTRIES:
+                size = len(COUNTRY_CODES)
+            case Domain.TRACKS:
+                size = len(catalogue)
+            case Domain.ARTISTS:
+                size = len(catalogue.artist_keys)
+            case Domain.OCCUPANCY:
+                size = FlajoletMartin().levels
+            case Domain.FEATURES:
+                size = LENGTH
+            case Domain.ONE:
+                size = 1
+        at_once = statistic.step is Step.PANE and not self.data_set.by_append_time
+        return size * self.data_set.panes_per_slice if at_once else size
+
+
+def draw_numbers(desk: Desk, statistic: Statistic) -> Iterator[int | None]:
+    """Yield the draws that a slice of a data set by append time has of a statistic."""
+    panes = desk.data_set.panes_per_slice
+    match statistic.step:
+        case Step.PANE:
+            yield from range(panes)
+        case Step.RANKING:
+            yield from range(panes // desk.ranking_panes)
+        case _:
+            yield None
+
+
+__all__ = ["Desk", "NotReleasedError", "draw_numbers", "statistics"]
