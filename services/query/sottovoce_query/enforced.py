@@ -95,6 +95,11 @@ class EnforcedGate:
         """The grain of figures about tracks and artists."""
         return self._desk.ranking_panes * self._cells.data_set.pane_ms
 
+    @property
+    def revision(self) -> int:
+        """Grows when old releases are thinned; what the cells hold changes no release."""
+        return self._desk.revision
+
     def versions(self, asked: Range) -> list[str]:
         """Return the catalogue versions behind a range."""
         return versions_within(self._cells.terms, asked)

@@ -91,6 +91,10 @@ class Gate(Protocol):
     def ranking_ms(self) -> int:
         """The grain of figures about tracks and artists."""
 
+    @property
+    def revision(self) -> int:
+        """Grows whenever a figure that was given may have changed."""
+
     def versions(self, asked: Range) -> list[str]:
         """Return the catalogue versions behind a range; they are public."""
 

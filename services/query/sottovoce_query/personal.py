@@ -73,6 +73,11 @@ class PersonalGate:
         return self._cells.data_set.pane_ms
 
     @property
+    def revision(self) -> int:
+        """Grows when a cell that was complete changed."""
+        return self._cells.settled
+
+    @property
     def _exact(self) -> Statistics:
         """The figures, once it is known that they are one person's."""
         cells = self._cells

@@ -54,10 +54,10 @@ class Question:
         source = sources.by_name.get(data_set)
         if source is None:
             return None
-        cells = source.cells
+        gate = source.gate
         if self.holds is Holds.WHILE_COMPLETE:
-            return cells.settled, book.names.version
-        return cells.settled, book.names.version, source.gate.complete_through_ms
+            return gate.revision, book.names.version
+        return gate.revision, book.names.version, gate.complete_through_ms
 
 
 QUESTIONS: Final = (

@@ -13,7 +13,7 @@ from sottovoce_query.errors import bad_question
 from sottovoce_query.figures import CONFIDENCE, Noises
 from sottovoce_query.gate import Gate, Series, Steps
 from sottovoce_query.held import HeldCells
-from sottovoce_query.ranges import Range, require_complete, require_held
+from sottovoce_query.ranges import Range, require_complete
 
 MAX_WINDOW_MS: Final = 30 * DAY_MS
 
@@ -97,7 +97,7 @@ class Windows:
         self._most = most_series
         self._lock = threading.Lock()
         self._fed: OrderedDict[Series, _Fed] = OrderedDict()
-        self._settled = cells.settled
+        self._revision = gate.revision
 
     def __len__(self) -> int:
         return len(self._fed)
@@ -111,9 +111,10 @@ class Windows:
     def sum(self, series: Series, window_ms: int) -> tuple[Range, Estimate]:
         """Return the window that ends with the last complete step, and its sum.
 
+        It is as long as asked for, or as what can be asked about: the range that comes back says.
+
         Raises:
-            QuestionError: longer than 30 days, off the grain, nothing complete yet, or begins
-                before what can be asked about.
+            QuestionError: longer than 30 days, off the grain, or nothing complete yet.
         """
         if window_ms > MAX_WINDOW_MS:
             raise bad_question("window", "give at most 30 days")
@@ -129,15 +130,13 @@ class Windows:
             end_ms = self._gate.complete_through_ms - self._gate.complete_through_ms % step_ms
             if not end_ms:
                 require_complete(Range(0, step_ms), self._cells, self._gate)
-            asked = Range(max(0, end_ms - window_ms), end_ms)
             fed = self._get(series)
-            if asked.start_ms < fed.from_ms:
-                require_held(asked, self._cells, self._gate)
+            asked = Range(max(fed.from_ms, end_ms - window_ms), end_ms)
             self._feed(series, fed)
             return asked, self._sum(series, fed, asked)
 
     def _sum(self, series: Series, fed: _Fed, asked: Range) -> Estimate:
-        begin_ms = max(asked.start_ms, fed.from_ms)
+        begin_ms = asked.start_ms
         first_ms = begin_ms + -begin_ms % fed.tick_ms
         stop_ms = asked.end_ms - asked.end_ms % fed.tick_ms
         total: Counter[Noise] = Counter()
@@ -177,9 +176,9 @@ class Windows:
         return self._gate.ranking_ms if series.is_ranked else self._cells.data_set.pane_ms
 
     def _get(self, series: Series) -> _Fed:
-        if self._cells.settled != self._settled:
-            # A figure that was complete changed: what is held is right, the histograms are not.
-            self._settled = self._cells.settled
+        if self._gate.revision != self._revision:
+            # A figure that was given changed: what is held is right, the histograms are not.
+            self._revision = self._gate.revision
             self._fed.clear()
         fed = self._fed.get(series)
         if fed is None:

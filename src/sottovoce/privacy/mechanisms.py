@@ -24,6 +24,8 @@ from sottovoce.privacy.exact import Exact, exactly, float_above, float_below, ro
 type Counts = NDArray[np.int64]
 
 _LARGEST_SCALE = 2.0**40
+_VANISHING = 300.0
+"""Half of 1 / scale beyond which no noise is ever drawn, as doubles see it."""
 _LARGEST_COUNT = 2**62
 """Counts beyond it could reach the ends of 64 bits, where OpenDP saturates."""
 
@@ -95,7 +97,8 @@ class Noise:
         """The variance of the noise: of the Gaussian that of the continuous one, never less."""
         if self.mechanism is Mechanism.DISCRETE_GAUSSIAN:
             return self.scale**2
-        return float(0.5 / np.sinh(0.5 / self.scale) ** 2)
+        half = 0.5 / self.scale
+        return 0.0 if half > _VANISHING else float(0.5 / np.sinh(half) ** 2)
 
     def add(self, counts: ArrayLike) -> Counts:
         """A vector of integers with fresh noise on each; the same question twice draws twice.

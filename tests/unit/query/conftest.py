@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import pytest
 from google.protobuf import duration_pb2
+from tests.memory_log import MemoryLog, SharedLog
 from tests.unit.query.crowd import HISTORY, LIVE, START, Crowd
 from tests.unit.query.serving import Serving
 
 from sottovoce.wire.v1 import query_pb2
-from sottovoce_query.gate import OpenGate
 from sottovoce_query.held import HeldCells
 from sottovoce_query.ranges import Range
+from sottovoce_query.releases.releasing import Releasing
+from sottovoce_query.releases.shelf import Shelf
+from sottovoce_query.settings import QuerySettings
 from sottovoce_query.similar import SimilarIndex
 from sottovoce_query.sources import Source, Sources
-from sottovoce_query.statistics import Statistics
 from sottovoce_query.tracks import TrackBook, TrackNames
 from sottovoce_query.windows import Windows
 
@@ -30,20 +32,55 @@ def hold(crowd, **how):
     return cells
 
 
-def sources_of(crowds, cells):
-    live = crowds["live"]
+def book_of(live):
     names = TrackNames()
     for name in live.names():
         names.apply(name.SerializeToString())
     empty = type(live.catalogue).empty()
-    book = TrackBook(
+    return TrackBook(
         lambda version: live.catalogue if version else empty, lambda: live.catalogue.version, names
     )
-    by_name = {}
-    for name, held in cells.items():
-        gate = OpenGate(Statistics(held, book))
-        by_name[name] = Source(held, gate, Windows(held, gate, 0.01, 100))
-    return Sources(by_name, book, SimilarIndex(book.catalogue_of))
+
+
+SILENT = 1e9
+"""An epsilon at which noise is 0: released figures are the exact ones."""
+
+
+def settings_of(epsilon=SILENT, **more):
+    # Built without the bounds that keep an operator from such an epsilon.
+    return QuerySettings().model_copy(update={"privacy_epsilon": epsilon, **more})
+
+
+def releasing_of(cells, book, shared, epsilon=SILENT, **more):
+    """The gate's inside over made-up cells, caught up."""
+    shelf = Shelf()
+    log = MemoryLog(shared, shelf.put, shelf.withdraw)
+    releasing = Releasing(settings_of(epsilon, **more), cells, book, log, shelf)
+    releasing.catch_up()
+    while releasing.follow():
+        pass
+    return releasing
+
+
+def sources_of(cells, book, releasing):
+    by_name = {
+        name: Source(held, releasing.gates[name], Windows(held, releasing.gates[name], 0.01, 100))
+        for name, held in cells.items()
+    }
+    return Sources(by_name, book, SimilarIndex(book.catalogue_of), releasing)
+
+
+def opened_for(crowds):
+    """A log whose ledger was opened before anybody listened."""
+    starts = [(name, each.start_ms - 10 * each.data_set.slice_ms) for name, each in crowds.items()]
+    return SharedLog(0, tuple(starts))
+
+
+def serve(crowds, cells=None, **how):
+    """The sources of crowds, released by a gate of their own."""
+    cells = cells or {name: hold(each) for name, each in crowds.items()}
+    book = book_of(crowds["live"])
+    return sources_of(cells, book, releasing_of(cells, book, opened_for(crowds), **how))
 
 
 @pytest.fixture(scope="session")
@@ -59,8 +96,7 @@ def past():
 
 @pytest.fixture(scope="session")
 def sources(crowd, past):
-    crowds = {"live": crowd, "history": past}
-    return sources_of(crowds, {name: hold(each) for name, each in crowds.items()})
+    return serve({"live": crowd, "history": past})
 
 
 def live_range(first=0, stop=3 * LIVE.slice_ms):

@@ -12,7 +12,7 @@ from datetime import timedelta
 
 import grpc
 import pytest
-from tests.unit.query.conftest import hold, sources_of
+from tests.unit.query.conftest import hold, serve
 from tests.unit.query.serving import Serving
 
 from sottovoce.client import (
@@ -81,16 +81,22 @@ def test_a_question_asked_again_is_not_worked_out_again(worked_out, sources, cro
     assert serving.calls("ListTop") == 6
 
 
-def test_an_answer_is_worked_out_again_when_its_figures_changed(worked_out, crowd, past):
+def test_an_answer_is_worked_out_again_when_its_releases_changed_and_not_for_cells(
+    worked_out, crowd
+):
     cells = hold(crowd)
     serving = Serving()
-    serving.open(sources_of({"live": crowd}, {"live": cells}))
+    sources = serve({"live": crowd}, {"live": cells})
+    serving.open(sources)
     with Client(serving.address) as client:
         for _ in range(3):
-            client.distinct_tracks("live", between(crowd))
+            client.distinct_tracks("live", between(crowd, 30_000, 60_000))
             cells.settled += 1
+        assert worked_out == {"CountDistinct": 1}
+        sources.releasing.shelf.revision += 1
+        client.distinct_tracks("live", between(crowd, 30_000, 60_000))
     serving.stop()
-    assert worked_out == {"CountDistinct": 3}
+    assert worked_out == {"CountDistinct": 2}
 
 
 def test_the_same_question_at_the_same_time_is_worked_out_once(monkeypatch, sources, crowd):
@@ -166,26 +172,28 @@ def test_refusals_reach_the_client_with_their_details(serving, client, sources, 
 
 
 def test_trends_come_at_once_and_with_each_pane_and_end_with_the_service(serving, crowd):
-    cells = hold(crowd, through_ms=crowd.start_ms + 44_000)
-    serving.open(sources_of({"live": crowd}, {"live": cells}))
+    cells = hold(crowd, through_ms=crowd.start_ms + 42_000)
+    sources = serve({"live": crowd}, {"live": cells})
+    serving.open(sources)
     with Client(serving.address) as client:
         trends = client.trends("live", size=5)
         first = next(trends)
-        assert first.basis.range == between(crowd, 14_000, 44_000)
+        assert first.basis.range == between(crowd, 10_000, 40_000)
         assert all(each.movement is None for each in first.tracks)
         truth = crowd.within(crowd.start_ms, crowd.start_ms + 30_000)
         assert first.listeners.contains(len({row.listener for row in truth}))
         for shard in range(3):
-            cells.apply(shard, *crowd.progress(shard, crowd.start_ms + 46_000, 1))
+            cells.apply(shard, *crowd.progress(shard, crowd.start_ms + 50_000, 1))
         cells.update()
+        sources.releasing.follow()
         serving.call(serving.service.notify)
         second = next(trends)
-        assert second.basis.range == between(crowd, 16_000, 46_000)
+        assert second.basis.range == between(crowd, 20_000, 50_000)
         before = {each.entry.name: each.entry.rank for each in first.tracks}
         for each in second.tracks:
             rank = before.get(each.entry.name)
             assert each.movement == (rank - each.entry.rank if rank else None)
-        plays = crowd.within(crowd.start_ms + 16_000, crowd.start_ms + 46_000)
+        plays = crowd.within(crowd.start_ms + 20_000, crowd.start_ms + 50_000)
         assert second.plays.value == len(plays)
         serving.call(serving.service.end)
         with pytest.raises(Unavailable, match="ending"):

@@ -73,6 +73,11 @@ class Desk:
         return self._cells.terms
 
     @property
+    def revision(self) -> int:
+        """Grows when releases were thinned or taken back."""
+        return self._shelf.revision
+
+    @property
     def ranking_panes(self) -> int:
         """How many panes a draw of a live ranking has."""
         panes = self.data_set.panes_per_slice

@@ -22,7 +22,7 @@ import numpy.typing as npt
 
 from sottovoce.catalogue import FEATURES, UNKNOWN, Catalogue
 
-UNIT: Final = 256
+UNIT: Final = 1 << 16
 """One, in units of the released integers."""
 
 _SIZE: Final = len(FEATURES)

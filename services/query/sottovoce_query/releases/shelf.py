@@ -28,9 +28,14 @@ class Release:
 
 
 class Shelf:
-    """Releases by what they are of. Safe to use from several threads."""
+    """Releases by what they are of. Safe to use from several threads.
+
+    Attributes:
+        revision: grows when releases were thinned or taken back.
+    """
 
     def __init__(self) -> None:
+        self.revision = 0
         self._lock = threading.Lock()
         self._of_slice: dict[tuple[str, str, int], dict[tuple[str, int | None], Release]] = {}
         self._of_union: dict[ReleaseKey, Release] = {}
@@ -55,6 +60,7 @@ class Shelf:
                 for draw, release in list(releases.items()):
                     if release.name == name:
                         del releases[draw]
+                        self.revision += 1
 
     def get(self, key: ReleaseKey) -> Release | None:
         """Return a release; None where none holds."""
@@ -87,6 +93,7 @@ class Shelf:
                         continue
                     new = old.thinned(int(np.ceil(threshold * release.noise.variance**0.5)))
                     releases[draw] = replace(release, body=replace(new, values=_narrow(new)))
+                    self.revision += 1
                     changed[release.name] = (replace(old, values=old.values.astype(np.int64)), new)
         return changed
 

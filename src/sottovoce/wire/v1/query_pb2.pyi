@@ -741,7 +741,9 @@ class GetWindowResponse(_message.Message):
     SUM_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def basis(self) -> Global___Basis:
-        """`range` is the window: it ends with the last complete pane."""
+        """`range` is the window: it ends with the last complete step, and begins no earlier than what can
+        be asked about.
+        """
 
     @_builtins.property
     def sum(self) -> Global___Estimate: ...
