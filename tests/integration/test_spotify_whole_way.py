@@ -25,7 +25,7 @@ from sottovoce.data_sets import PROFILES, Terms
 from sottovoce.data_sets.creation import create_data_sets
 from sottovoce.kafka import KafkaSettings, LogReader, Topics
 from sottovoce.wire.listens import view_listens
-from sottovoce_producer.vault import VaultKey
+from sottovoce_producer.vault_keys import VaultKeys
 
 STANDARD = list(PROFILES["standard"].values())
 SHARDS = next(each.shards for each in STANDARD if each.name == "live")
@@ -52,7 +52,7 @@ class Producer:
         self.topics = Topics(settings.kafka_topic_prefix)
         self.rpc_port, self.metrics_port = free_port(), free_port()
         key_file = folder / "vault.key"
-        VaultKey.create().save(key_file)
+        VaultKeys.create().save(key_file)
         self.log = folder / "producer.log"
         self.environment = {
             **os.environ,

@@ -88,7 +88,14 @@ class PackedKeys:
 
     def drop_before(self, first: int) -> None:
         """Forget every key whose first word is smaller."""
-        kept = np.flatnonzero(self._first >= np.uint64(max(first, 1)))
+        self._keep(self._first >= np.uint64(max(first, 1)))
+
+    def drop_masked(self, mask: int, bits: int) -> None:
+        """Forget every key whose first word has these bits under a mask."""
+        self._keep((self._first != 0) & (self._first & np.uint64(mask) != np.uint64(bits)))
+
+    def _keep(self, which: npt.NDArray[np.bool_]) -> None:
+        kept = np.flatnonzero(which)
         if len(kept) < self._size:
             self._rebuild(kept, _places_for(len(kept)))
 
