@@ -26,7 +26,7 @@ SHARDS = 3
 C = 4
 DATA_SETS = [dataclasses.replace(each, shards=SHARDS) for each in PROFILES["standard"].values()]
 LIVE = next(each for each in DATA_SETS if each.name == "live")
-# The brokers' clock is the real one, and a writer reads back by it: so not in the future; in mid slice.
+# In mid slice, and not in the future: the brokers have the real clock, and a start reads by it.
 NOW = time.time_ns() // 1_000_000 // DAY_MS * DAY_MS - 12 * HOUR_MS + HOUR_MS // 2
 
 
