@@ -14,7 +14,7 @@ from tests.integration.fake_spotify import CLIENT_ID, CLIENT_SECRET, FakeSpotify
 
 from sottovoce.data_sets import PROFILES
 from sottovoce.kafka import KafkaSettings, LogReader, Topics
-from sottovoce.wire.listens import view_listens
+from sottovoce.wire.listens import LISTEN_KEY_BYTES, view_listens
 from sottovoce_producer.vault_keys import VaultKeys
 
 STANDARD = list(PROFILES["standard"].values())
@@ -111,10 +111,8 @@ class Producer:
     def listens(self) -> list[tuple[int, ...]]:
         topic = self.topics.listens("live")
         with LogReader(self.settings, [(topic, shard) for shard in range(SHARDS)]) as reader:
-            records = list(reader.to_end())
-        listens = view_listens(
-            b"".join(each.value for each in records if len(each.key) == 32 and each.value)
-        )
+            records = [each for each in reader.to_end() if len(each.key) == LISTEN_KEY_BYTES]
+        listens = view_listens(b"".join(each.value for each in records if each.value))
         columns = ("listener_high", "listener_low", "track_low", "end_time_ms")
         return sorted(zip(*(listens[name].tolist() for name in columns), strict=True))
 

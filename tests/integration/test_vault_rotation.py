@@ -82,12 +82,9 @@ def test_an_older_key_is_not_dropped_while_an_entry_stands_under_it(producer, to
     assert done.returncode == 1
     assert "still has entries under older keys" in done.stderr
     assert done.stderr.count("\n") == 1
-    other = KafkaSettings(
-        kafka_bootstrap=producer.settings.kafka_bootstrap,
-        kafka_topic_prefix=f"{topic_prefix}other.",
-    )
-    create_data_sets(other, STANDARD)
-    for wrong in ("--kafka-bootstrap=127.0.0.1:1", f"--kafka-topic-prefix={topic_prefix}other."):
+    other = f"{topic_prefix}other."
+    create_data_sets(producer.settings.model_copy(update={"kafka_topic_prefix": other}), STANDARD)
+    for wrong in ("--kafka-bootstrap=127.0.0.1:1", f"--kafka-topic-prefix={other}"):
         done = producer.call("vault-key", "retire", path, wrong)
         assert done.returncode == 1
         assert done.stderr.count("\n") == 1
