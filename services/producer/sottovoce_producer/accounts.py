@@ -1,8 +1,8 @@
 """Telling accounts apart from those who ask, and forgetting them.
 
-What an account that nobody knows gets is the same in every way as what a known one gets: the same
-answers, and the same records under a pseudonym that nobody has. So neither the answer, nor the time
-that it takes, nor a second question tells whether somebody listens here.
+An account that nobody knows goes the same way as a known one: the same answers, and the same kinds
+of records under a pseudonym that nobody has. So neither an answer, nor what it takes to give it, nor
+a second question tells whether somebody listens here.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from sottovoce.wire.listens import shard_of
 from sottovoce.wire.v1 import listen_pb2
 from sottovoce_producer.errors import ForeignAccountError
 from sottovoce_producer.listen_log import ListenLog
+from sottovoce_producer.listeners import NOBODY
 from sottovoce_producer.records import resting_key, resting_value, slices_key
 from sottovoce_producer.resting import Rest, end_of_rest
 from sottovoce_producer.session import Session
@@ -123,6 +124,8 @@ class Accounts:
         state, suffix = self._session.state, self._session.cursor_suffix
         listeners, resting = state.listeners, state.listeners.resting
         pseudonym, number = self._pseudonym(account), listeners.number_of(account)
+        if number is None:
+            number = NOBODY
         rest = Rest(self._end_of_rest(now_ms), listeners.vault.trace(pseudonym))
         before = resting.get(record_key)
         if before is not None and resting.refuses(record_key, now_ms):
@@ -133,16 +136,14 @@ class Accounts:
         with self._session.transaction() as log:
             log.produce(topics.vault, record_key, None)
             self._produce_retired(log, pseudonym, now_ms)
-            if number is not None:
-                for name, intake in state.intakes.items():
-                    for day in intake.bounds.days_of(number):
-                        log.produce(topics.cursors, slices_key(name, day, *pseudonym), None)
+            for name, intake in state.intakes.items():
+                for day in intake.bounds.days_of(number):
+                    log.produce(topics.cursors, slices_key(name, day, *pseudonym), None)
             log.produce(topics.cursors, source_key(source), None)
             self._produce_rest(log, record_key, rest)
-        if number is not None:
-            listeners.forget(account)
-            for intake in state.intakes.values():
-                intake.bounds.forget_listener(number)
+        listeners.forget(account)
+        for intake in state.intakes.values():
+            intake.bounds.forget_listener(number)
         state.cursors.pop(source, None)
         resting.commit(record_key, rest)
         return rest.until_ms

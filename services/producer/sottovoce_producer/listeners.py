@@ -27,6 +27,9 @@ FOREIGN: Final = -1
 RESTING: Final = -2
 """The number of an account that was forgotten and does not count again yet."""
 
+NOBODY: Final = 2**32 - 1
+"""A number that no account is given."""
+
 _FEWEST: Final = 1024
 
 type Longs = npt.NDArray[np.int64]
@@ -225,8 +228,10 @@ class Listeners:
         self._hashes[number] = mmh3.hash(pseudonym_bytes((high, low)), 0, signed=False)
 
     def forget(self, account: str) -> None:
-        """Drop all that is known of an account; its number stays unused."""
-        number = self._numbers.pop(account)
+        """Drop all that is known of an account, if anything is; its number stays unused."""
+        number = self._numbers.pop(account, None)
+        if number is None:
+            return
         del self._by_pseudonym[self.pseudonym(number)]
         self._tokens.pop(account, None)
         self._older.discard(account)
