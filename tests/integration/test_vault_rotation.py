@@ -32,6 +32,7 @@ def entries(producer):
     return latest
 
 
+@pytest.mark.slow
 def test_entries_are_sealed_again_while_plays_are_written(producer):
     simulating = (
         "--simulator-rate=400",
@@ -72,6 +73,7 @@ def test_entries_are_sealed_again_while_plays_are_written(producer):
     assert ready[-1]["listeners"] == len(known)
 
 
+@pytest.mark.slow
 def test_an_older_key_is_not_dropped_while_an_entry_stands_under_it(producer, topic_prefix):
     path = str(producer.key_file)
     running = producer.start("--simulator-rate=0", "--simulator-plays=100")

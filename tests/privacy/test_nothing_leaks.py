@@ -92,6 +92,7 @@ def kafka(broker, topic_prefix):
     return settings
 
 
+@pytest.mark.slow
 def test_what_is_private_is_in_no_topic_no_log_and_no_metric(kafka, tmp_path):
     private_fields = {"email_address": EMAIL, "device_id": DEVICE, "platform": PLATFORM}
     rows = [

@@ -1,8 +1,8 @@
 """Telling accounts apart from those who ask, and forgetting them.
 
 An account that nobody knows goes the same way as a known one: the same answers, and the same kinds
-of records under a pseudonym that nobody has. So neither an answer, nor what it takes to give it, nor
-a second question tells whether somebody listens here.
+of records under a pseudonym that nobody has. So neither an answer, nor what it takes to give it,
+nor a second question tells whether somebody listens here.
 """
 
 from __future__ import annotations
