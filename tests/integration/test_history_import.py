@@ -235,6 +235,19 @@ def test_the_command_tells_what_became_of_every_row(settings, tmp_path):
     assert not any(secret in done.stdout + done.stderr for secret in PRIVATE)
 
 
+def test_the_command_tells_that_a_forgotten_account_rests(settings, tmp_path):
+    assembly = assemble(writer_settings(settings))
+    assembly.accounts.forget("me")
+    assembly.close()
+    path = write_json(tmp_path / "endsong_0.json", [extended_row()])
+    done = subprocess.run(
+        command(settings, str(path)), env=environment(), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "1 not taken: resting" in done.stdout
+    assert "import again then, with --from-start" in done.stdout
+
+
 def test_the_command_refuses_what_is_no_export_in_one_sentence(settings, tmp_path):
     path = tmp_path / "my_spotify_data.zip"
     path.write_bytes(b"PK\x03\x04 cut")

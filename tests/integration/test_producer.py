@@ -20,7 +20,7 @@ from sottovoce_producer.errors import ProducerError, VaultError, WriterStoppedEr
 from sottovoce_producer.hand_over import RunningProducer, open_sink
 from sottovoce_producer.rpc import Door
 from sottovoce_producer.settings import HandOverSettings
-from sottovoce_producer.vault import VaultKey
+from sottovoce_producer.vault_keys import VaultKeys
 
 sys.path.insert(0, str(Path(__file__).parent))
 from producer_log import batch, check_log, read_log, row, run_producer, writer_settings
@@ -59,17 +59,22 @@ def clock():
 
 
 @pytest.fixture
-def open_writer(settings, clock):
+def open_assembly(settings, clock):
     """Open writers one after the other; the one before is fenced."""
     opened = []
 
     def open_(**more):
         opened.append(assemble(writer_settings(settings, **more), clock))
-        return opened[-1].writer
+        return opened[-1]
 
     yield open_
     for each in opened:
         each.close()
+
+
+@pytest.fixture
+def open_writer(open_assembly):
+    return lambda **more: open_assembly(**more).writer
 
 
 def write(writer, rows, **more):
@@ -146,7 +151,7 @@ def test_a_restart_remembers_all_that_decides(settings, open_writer, clock):
 
 
 def test_pseudonyms_are_random_and_kept_in_the_vault(settings, clock, tmp_path):
-    VaultKey.create().save(tmp_path / "key")
+    VaultKeys.create().save(tmp_path / "key")
     more = {"vault_key_file": tmp_path / "key"}
     plain = writer_settings(settings, **more).model_copy(update={"pseudonym_seed": None})
     seen = set()
@@ -161,7 +166,7 @@ def test_pseudonyms_are_random_and_kept_in_the_vault(settings, clock, tmp_path):
         with LogReader(settings, [(topic, 0)]) as reader:
             for record in reader.to_end():
                 assert b"example" not in record.key + (record.value or b"")
-    VaultKey.create().save(tmp_path / "other")
+    VaultKeys.create().save(tmp_path / "other")
     with pytest.raises(VaultError, match="sealed under the key"):
         assemble(plain.model_copy(update={"vault_key_file": tmp_path / "other"}), clock)
 
@@ -232,8 +237,9 @@ def test_plays_for_no_data_set_are_refused_and_the_writer_goes_on(open_writer):
     assert write(writer, [row("a", "T", NOON)]) == {"taken": 1}
 
 
-def test_a_running_producer_takes_plays_of_other_processes(settings, open_writer):
-    door = Door(open_writer(), "127.0.0.1", 0)
+def test_a_running_producer_takes_plays_of_other_processes(settings, open_assembly):
+    assembly = open_assembly()
+    door = Door(assembly.writer, assembly.accounts, "127.0.0.1", 0)
     running = RunningProducer(door.address)
     try:
         assert running.answers()

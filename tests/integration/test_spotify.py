@@ -26,7 +26,7 @@ from tests.integration.fake_spotify import (
 )
 
 from sottovoce.wire.v1 import producer_pb2
-from sottovoce_producer.errors import SourceError
+from sottovoce_producer.errors import RestingAccountError, SourceError
 from sottovoce_producer.sources.spotify.api import SpotifyApp
 from sottovoce_producer.sources.spotify.login import LoginError, log_in
 from sottovoce_producer.sources.spotify.metrics import SpotifyMetrics
@@ -453,6 +453,23 @@ def test_an_account_that_is_gone_is_not_asked_about(world):
     world.go(300)
     assert world.looks("ann", "ok") == asked
     assert world.metric("sottovoce_producer_spotify_accounts") == 1
+
+
+def test_an_account_that_is_forgotten_while_its_tokens_are_renewed_is_let_go(world):
+    world.connect("ann", "bob")
+    world.go(40)
+
+    def connect(account, tokens):
+        world.sink.tokens.pop(account, None)
+        raise RestingAccountError("forgotten")
+
+    world.sink.connect = connect
+    world.go(3_700)
+    assert world.sink.tokens == {}
+    assert world.metric("sottovoce_producer_spotify_accounts") == 0
+    asked = len(world.spotify.seen)
+    world.go(300)
+    assert len(world.spotify.seen) == asked
 
 
 def test_nothing_is_asked_but_the_three_things_a_new_app_may_ask(world):

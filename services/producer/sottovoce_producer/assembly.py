@@ -8,32 +8,30 @@ from dataclasses import dataclass
 
 from sottovoce.data_sets.registry import Registry
 from sottovoce.kafka import LogReader, Topics
+from sottovoce_producer.accounts import Accounts
 from sottovoce_producer.errors import VaultError
 from sottovoce_producer.filters import Filters
 from sottovoce_producer.listen_log import ListenLog
 from sottovoce_producer.listeners import Listeners
 from sottovoce_producer.recovery import note_seal, recover
+from sottovoce_producer.resealing import Resealing
+from sottovoce_producer.session import Session, system_clock_ms
 from sottovoce_producer.settings import WriterSettings
 from sottovoce_producer.state import WriterState
 from sottovoce_producer.truth import Truth
-from sottovoce_producer.vault import (
-    KEY_BYTES,
-    Vault,
-    VaultKey,
-    random_pseudonym,
-    seeded_pseudonyms,
-)
-from sottovoce_producer.writer import Writer, system_clock_ms
+from sottovoce_producer.vault import Vault, random_pseudonym, seeded_pseudonyms
+from sottovoce_producer.vault_keys import KEY_BYTES, KeyFile, SealingKey, VaultKeys
+from sottovoce_producer.writer import Writer
 
 
-def vault_key(settings: WriterSettings) -> VaultKey:
-    """Return the vault's key from its file; from the seed of tests where there is none.
+def vault_keys(settings: WriterSettings) -> VaultKeys:
+    """Return the vault's keys from their file; from the seed of tests where there is none.
 
     Raises:
         VaultError: the file is missing or malformed.
     """
     if settings.vault_key_file is not None:
-        return VaultKey.load(settings.vault_key_file)
+        return VaultKeys.load(settings.vault_key_file)
     if settings.pseudonym_seed is None:
         raise VaultError(
             "vault_key_file is not set: `sottovoce-producer vault-key FILE` makes one; give it as "
@@ -41,7 +39,7 @@ def vault_key(settings: WriterSettings) -> VaultKey:
         )
     seed = settings.pseudonym_seed.encode()
     digest = hashlib.shake_256(b"sottovoce vault key of tests\n" + seed).digest(2 * KEY_BYTES)
-    return VaultKey("unsafe-seed", digest[:KEY_BYTES], digest[KEY_BYTES:])
+    return VaultKeys(digest[:KEY_BYTES], SealingKey("unsafe-seed", digest[KEY_BYTES:]))
 
 
 class Follower:
@@ -80,11 +78,15 @@ class Assembly:
 
     Attributes:
         writer: ready to write.
+        accounts: resolves and forgets.
+        resealing: seals again what stands under an older key.
         registry: data sets, terms, catalogues.
         follower: looks for news of both.
     """
 
     writer: Writer
+    accounts: Accounts
+    resealing: Resealing
     registry: Registry
     follower: Follower
 
@@ -101,11 +103,12 @@ def assemble(settings: WriterSettings, clock_ms: Callable[[], int] = system_cloc
         VaultError: the vault's key is missing or the wrong one.
         LogError: the log can't be read.
     """
-    key = vault_key(settings)
+    key_file = KeyFile(settings.vault_key_file) if settings.vault_key_file is not None else None
+    keys = vault_keys(settings) if key_file is None else key_file.keys
     settings.require_broker()
     seed = settings.pseudonym_seed
     listeners = Listeners(
-        Vault(key),
+        Vault(keys),
         seeded_pseudonyms(seed) if seed is not None else random_pseudonym,
         writers=settings.writers,
         writer_index=settings.writer_index,
@@ -120,14 +123,15 @@ def assemble(settings: WriterSettings, clock_ms: Callable[[], int] = system_cloc
     truth = None
     if settings.truth_folder is not None:
         truth = Truth(settings.truth_folder, registry, state, suffix)
-    writer = Writer(
+    session = Session(
         log,
         Topics(settings.kafka_topic_prefix),
         state,
-        follow=follower,
-        late_to_history=settings.late_to_history,
         clock_ms=clock_ms,
-        witness=truth,
+        key_file=key_file,
         cursor_suffix=suffix,
     )
-    return Assembly(writer, registry, follower)
+    writer = Writer(
+        session, follow=follower, late_to_history=settings.late_to_history, witness=truth
+    )
+    return Assembly(writer, Accounts(session), Resealing(session), registry, follower)

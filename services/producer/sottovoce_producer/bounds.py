@@ -201,6 +201,17 @@ class Bounds:
             del self._day_slices[key]
         return over
 
+    def days_of(self, listener: int) -> list[int]:
+        """Return the UTC days of which slices of a listener are known, as days since 1970."""
+        return [day for day, number in self._day_slices if number == listener]
+
+    def forget_listener(self, listener: int) -> None:
+        """Drop all that is known of a listener, whose number must not be used again."""
+        for table in self._tables:
+            table.drop_masked((1 << int(_LISTENER_BITS)) - 1, listener)
+        for day in self.days_of(listener):
+            del self._day_slices[day, listener]
+
     def _judge_days(
         self, plays: Candidates, group: Words, fresh: Longs
     ) -> tuple[dict[tuple[int, int], list[int]], Longs]:

@@ -15,6 +15,7 @@ OUTCOMES: Final = (
     "future",
     "malformed",
     "foreign",
+    "resting",
 )
 """What can become of a play besides being filtered: the fields of `PlayCounts` that add up."""
 

@@ -23,5 +23,13 @@ class WriterStoppedError(ProducerError):
     """The writer has ended after a failed write; the process is ending."""
 
 
-class ForeignAccountError(ProducerError):
+class AccountRefusedError(ProducerError):
+    """Nothing was written about an account, for a reason that lies in the account."""
+
+
+class ForeignAccountError(AccountRefusedError):
     """Another writer owns the account."""
+
+
+class RestingAccountError(AccountRefusedError):
+    """The account was forgotten and does not count again yet."""

@@ -12,7 +12,8 @@ from sottovoce.catalogue import int_to_spotify_id, name_track_id
 from sottovoce.catalogue.errors import TrackIdError
 from sottovoce.wire import listens as wire
 from sottovoce.wire.v1 import producer_pb2, producer_pb2_grpc
-from sottovoce_producer.assembly import assemble
+from sottovoce_producer.accounts import Accounts
+from sottovoce_producer.assembly import Assembly, assemble
 from sottovoce_producer.errors import ProducerError
 from sottovoce_producer.plays import Plays, Tracks
 from sottovoce_producer.rpc import MAX_REQUEST_BYTES
@@ -107,6 +108,23 @@ class RunningProducer:
                 f"the producer at {self._target} did not take the connection: {why}"
             ) from error
 
+    def forget(self, account: str) -> int:
+        """Have an account forgotten; return from when on its plays count again.
+
+        Raises:
+            ProducerError: the producer refused it or went away.
+        """
+        request = producer_pb2.ForgetAccountRequest(account=account)
+        try:
+            response = self._stub.ForgetAccount(request, timeout=_WRITES_WITHIN_SECONDS)
+        except grpc.RpcError as error:
+            why = cast("grpc.Call", error).details()
+            raise ProducerError(
+                f"the producer at {self._target} did not forget the account: {why}. Run this "
+                "again: an account may be forgotten twice"
+            ) from error
+        return response.rests_until_ms
+
     def close(self) -> None:
         """Let go of the connection."""
         self._channel.close()
@@ -130,6 +148,24 @@ def open_sink(settings: HandOverSettings) -> Iterator[Sink]:
         ProducerError: none answers, and one is asked for.
         SottovoceError: this process can't write itself; says why.
     """
+    with _open(settings) as found:
+        yield found if isinstance(found, RunningProducer) else found.writer
+
+
+@contextmanager
+def open_accounts(settings: HandOverSettings) -> Iterator[RunningProducer | Accounts]:
+    """Give the accounts of whoever `open_sink` would write with.
+
+    Raises:
+        ProducerError: none answers, and one is asked for.
+        SottovoceError: this process can't write itself; says why.
+    """
+    with _open(settings) as found:
+        yield found if isinstance(found, RunningProducer) else found.accounts
+
+
+@contextmanager
+def _open(settings: HandOverSettings) -> Iterator[RunningProducer | Assembly]:
     if settings.hand_over != "never":
         running = RunningProducer(settings.rpc_target)
         try:
@@ -145,7 +181,7 @@ def open_sink(settings: HandOverSettings) -> Iterator[Sink]:
             )
     assembly = assemble(settings)
     try:
-        yield assembly.writer
+        yield assembly
     finally:
         assembly.close()
 

@@ -14,7 +14,8 @@ _COMMANDS: Final[Mapping[str, str]] = {
     "log": "write the plays of a listening log",
     "history": "import one's own listening history, as Spotify exports it",
     "spotify": "connect Spotify accounts, whose plays `run` then polls",
-    "vault-key": "make the key of a vault",
+    "forget": "forget an account: retire its pseudonym, drop its tokens and cursors",
+    "vault-key": "make the key of a vault, rotate it, retire older ones",
     "made-up-catalogue": "write a catalogue of made-up tracks as CSV",
 }
 """Each command and its line of help; its module of that name is imported when it is run."""

@@ -10,8 +10,9 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from sottovoce.wire.v1 import producer_pb2
 from sottovoce_producer.counts import add_counts, outcomes
+from sottovoce_producer.session import system_clock_ms
 from sottovoce_producer.state import WriterState
-from sottovoce_producer.writer import Batch, Writer, system_clock_ms
+from sottovoce_producer.writer import Batch, Writer
 
 
 class ProducerMetrics:
@@ -51,6 +52,20 @@ class ProducerMetrics:
             "Listeners of this writer in the vault",
             registry=registry,
         ).set_function(lambda: len(state.listeners))
+        Gauge(
+            "sottovoce_producer_resting_accounts",
+            "Accounts of this writer that were forgotten and do not count again yet",
+            registry=registry,
+        ).set_function(lambda: len(state.listeners.resting))
+        entries = Gauge(
+            "sottovoce_producer_vault_entries",
+            "Entries of this writer in the vault, by the age of the key that they stand under",
+            ["key"],
+            registry=registry,
+        )
+        listeners = state.listeners
+        entries.labels("older").set_function(lambda: listeners.older_entries)
+        entries.labels("current").set_function(lambda: len(listeners) - listeners.older_entries)
         Gauge(
             "sottovoce_producer_dedupe_state_bytes",
             "Memory of the bounds and of the dedupe state",

@@ -1,7 +1,8 @@
 """Packed hash tables over numpy arrays: 16 bytes a place, whole batches at once.
 
-A key is two 64-bit words, the first of them never 0. Collisions are resolved by linear probing;
-comparison is exact. At most three quarters of the places are taken.
+A key is two 64-bit words, the first of them neither 0 nor 2^64 - 1. Collisions are resolved by
+linear probing; comparison is exact. At most three quarters of the places are taken. A key that is
+dropped alone leaves a grave, so that those behind it are still found.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ type Words = npt.NDArray[np.uint64]
 
 _MIX_1 = np.uint64(0xFF51AFD7ED558CCD)
 _MIX_2 = np.uint64(0x9E3779B97F4A7C15)
+_GRAVE = np.uint64(2**64 - 1)
 _SMALLEST = 1 << 10
 ABSENT = -1
 
@@ -22,6 +24,7 @@ class PackedKeys:
 
     def __init__(self) -> None:
         self._size = 0
+        self._graves = 0
         self._allocate(_SMALLEST)
 
     def __len__(self) -> int:
@@ -88,19 +91,28 @@ class PackedKeys:
 
     def drop_before(self, first: int) -> None:
         """Forget every key whose first word is smaller."""
-        kept = np.flatnonzero(self._first >= np.uint64(max(first, 1)))
+        kept = np.flatnonzero((self._first >= np.uint64(max(first, 1))) & (self._first != _GRAVE))
         if len(kept) < self._size:
             self._rebuild(kept, _places_for(len(kept)))
 
+    def drop_masked(self, mask: int, bits: int) -> None:
+        """Forget every key whose first word has these bits under a mask."""
+        hit = self._first & np.uint64(mask) == np.uint64(bits)
+        dropped = np.flatnonzero(hit & (self._first != 0) & (self._first != _GRAVE))
+        self._first[dropped] = _GRAVE
+        self._second[dropped] = 0
+        self._size -= len(dropped)
+        self._graves += len(dropped)
+
     def _make_room(self, more: int) -> None:
-        places = _places_for(self._size + more)
-        if places > len(self._first):
-            self._rebuild(np.flatnonzero(self._first), places)
+        if _places_for(self._size + self._graves + more) > len(self._first):
+            kept = np.flatnonzero((self._first != 0) & (self._first != _GRAVE))
+            self._rebuild(kept, _places_for(self._size + more))
 
     def _rebuild(self, kept: npt.NDArray[np.int64], places: int) -> npt.NDArray[np.int64]:
         first, second = self._first[kept], self._second[kept]
         self._allocate(places)
-        self._size = 0
+        self._size = self._graves = 0
         return self.add(first, second)
 
 

@@ -9,8 +9,10 @@ from typing import Final
 
 from sottovoce.data_sets.data_set import DAY_MS
 from sottovoce.wire.v1 import producer_pb2
+from sottovoce_producer.resting import Rest
 
 SOURCE_PREFIX: Final = b"source/"
+RESTING_PREFIX: Final = b"resting/"
 _SLICES_KEY: Final = re.compile(rb"slices/([^/]+)/(\d{4}-\d\d-\d\d)/(.{16})", re.DOTALL)
 
 
@@ -39,6 +41,22 @@ def read_slices_key(key: bytes) -> tuple[str, int, int, int] | None:
 def slices_value(slices: Sequence[int]) -> bytes:
     """Return the record of a listener's slices of a day."""
     return producer_pb2.ListenerSlices(slice_ms=sorted(slices)).SerializeToString()
+
+
+def resting_key(record_key: bytes) -> bytes:
+    """Return the key of an account's rest, from that of its record in the vault."""
+    return RESTING_PREFIX + record_key
+
+
+def resting_value(rest: Rest) -> bytes:
+    """Return the record of an account's rest."""
+    return producer_pb2.RestingAccount(until_ms=rest.until_ms, trace=rest.trace).SerializeToString()
+
+
+def read_rest(value: bytes) -> Rest:
+    """Read the record of an account's rest."""
+    resting = producer_pb2.RestingAccount.FromString(value)
+    return Rest(resting.until_ms, resting.trace)
 
 
 def cursor_value(source: str, cursor: bytes, now_ms: int) -> bytes:

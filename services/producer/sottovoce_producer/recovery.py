@@ -17,7 +17,12 @@ from sottovoce.wire.v1 import listen_pb2, producer_pb2
 from sottovoce_producer.filters import Filters
 from sottovoce_producer.intake import Intake
 from sottovoce_producer.listeners import FOREIGN, Listeners
-from sottovoce_producer.records import SOURCE_PREFIX, read_slices_key
+from sottovoce_producer.records import (
+    RESTING_PREFIX,
+    SOURCE_PREFIX,
+    read_rest,
+    read_slices_key,
+)
 from sottovoce_producer.state import WriterState
 from sottovoce_producer.tracks import TrackNames
 
@@ -94,6 +99,11 @@ def _restore_cursors(records: dict[bytes, bytes], state: WriterState) -> None:
         if key.startswith(SOURCE_PREFIX):
             source = producer_pb2.SourceCursor.FromString(value)
             state.cursors[source.source] = source.cursor
+            continue
+        if key.startswith(RESTING_PREFIX):
+            record_key = key.removeprefix(RESTING_PREFIX)
+            if state.listeners.owns(record_key):
+                state.listeners.resting.commit(record_key, read_rest(value))
             continue
         found = read_slices_key(key)
         if found is None or found[0] not in state.intakes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Final
 
 import grpc
@@ -13,7 +14,8 @@ from grpc_reflection.v1alpha import reflection
 from sottovoce.data_sets.data_set import DataSetError
 from sottovoce.kafka.errors import LogError
 from sottovoce.wire.v1 import producer_pb2, producer_pb2_grpc
-from sottovoce_producer.errors import ForeignAccountError, ProducerError
+from sottovoce_producer.accounts import Accounts
+from sottovoce_producer.errors import AccountRefusedError, ProducerError
 from sottovoce_producer.plays import PlayRow, Plays
 from sottovoce_producer.sources import Sink
 from sottovoce_producer.writer import Batch
@@ -43,14 +45,16 @@ def read_play(play: producer_pb2.Play) -> PlayRow:
 
 
 class ProducerService(producer_pb2_grpc.ProducerServiceServicer):
-    """Hands plays that come in over gRPC to a sink.
+    """Hands plays that come in over gRPC to a sink; resolves and forgets accounts.
 
     Args:
         sink: the writer.
+        accounts: the writer's.
     """
 
-    def __init__(self, sink: Sink) -> None:
+    def __init__(self, sink: Sink, accounts: Accounts) -> None:
         self._sink = sink
+        self._accounts = accounts
 
     def WritePlays(  # noqa: N802 - gRPC's name
         self,
@@ -86,13 +90,64 @@ class ProducerService(producer_pb2_grpc.ProducerServiceServicer):
         self, request: producer_pb2.ConnectAccountRequest, context: grpc.ServicerContext
     ) -> producer_pb2.ConnectAccountResponse:
         """Keep an account's tokens in the vault."""
-        try:
+        with _refusals(context):
             self._sink.connect(request.account, request.tokens)
-        except ForeignAccountError as error:
-            context.abort(grpc.StatusCode.FAILED_PRECONDITION, str(error))
-        except (LogError, ProducerError) as error:
-            context.abort(grpc.StatusCode.UNAVAILABLE, str(error))
         return producer_pb2.ConnectAccountResponse()
+
+    def ForgetAccount(  # noqa: N802 - gRPC's name
+        self, request: producer_pb2.ForgetAccountRequest, context: grpc.ServicerContext
+    ) -> producer_pb2.ForgetAccountResponse:
+        """Forget an account."""
+        with _refusals(context):
+            until_ms = self._accounts.forget(_named(request.account))
+        return producer_pb2.ForgetAccountResponse(rests_until_ms=until_ms)
+
+    def ForgetListener(  # noqa: N802 - gRPC's name
+        self, request: producer_pb2.ForgetListenerRequest, context: grpc.ServicerContext
+    ) -> producer_pb2.ForgetListenerResponse:
+        """Forget whoever has a pseudonym."""
+        with _refusals(context):
+            until_ms = self._accounts.forget_listener((request.listener_high, request.listener_low))
+        return producer_pb2.ForgetListenerResponse(rests_until_ms=until_ms)
+
+    def RestListener(  # noqa: N802 - gRPC's name
+        self, request: producer_pb2.RestListenerRequest, context: grpc.ServicerContext
+    ) -> producer_pb2.RestListenerResponse:
+        """Let a forgotten listener rest for longer."""
+        with _refusals(context):
+            self._accounts.rest((request.listener_high, request.listener_low), request.after_ms)
+        return producer_pb2.RestListenerResponse()
+
+    def ResolveAccount(  # noqa: N802 - gRPC's name
+        self, request: producer_pb2.ResolveAccountRequest, context: grpc.ServicerContext
+    ) -> producer_pb2.ResolveAccountResponse:
+        """Return an account's pseudonym."""
+        with _refusals(context):
+            high, low = self._accounts.resolve(_named(request.account))
+        return producer_pb2.ResolveAccountResponse(listener_high=high, listener_low=low)
+
+
+class _UnnamedAccountError(ProducerError):
+    """A request names no account."""
+
+
+def _named(account: str) -> str:
+    if not account:
+        raise _UnnamedAccountError("account is empty: give its name, as its plays tell it")
+    return account
+
+
+@contextmanager
+def _refusals(context: grpc.ServicerContext) -> Iterator[None]:
+    """End the call with a status where the writer refuses or has failed."""
+    try:
+        yield
+    except _UnnamedAccountError as error:
+        context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
+    except AccountRefusedError as error:
+        context.abort(grpc.StatusCode.FAILED_PRECONDITION, str(error))
+    except (LogError, ProducerError) as error:
+        context.abort(grpc.StatusCode.UNAVAILABLE, str(error))
 
 
 class Door:
@@ -100,6 +155,7 @@ class Door:
 
     Args:
         sink: the writer.
+        accounts: the writer's.
         host: address to listen on.
         port: 0 takes a free one.
 
@@ -110,7 +166,7 @@ class Door:
         ProducerError: the port is taken.
     """
 
-    def __init__(self, sink: Sink, host: str, port: int) -> None:
+    def __init__(self, sink: Sink, accounts: Accounts, host: str, port: int) -> None:
         self._server = grpc.server(
             ThreadPoolExecutor(_CALLS, thread_name_prefix="rpc"),
             options=[
@@ -118,7 +174,9 @@ class Door:
                 ("grpc.max_receive_message_length", MAX_REQUEST_BYTES),
             ],
         )
-        producer_pb2_grpc.add_ProducerServiceServicer_to_server(ProducerService(sink), self._server)
+        producer_pb2_grpc.add_ProducerServiceServicer_to_server(
+            ProducerService(sink, accounts), self._server
+        )
         self._health = health.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         reflection.enable_server_reflection(

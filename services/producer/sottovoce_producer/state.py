@@ -18,6 +18,8 @@ class WriterState:
         track_names: what was told of tracks.
         intakes: data sets by name.
         cursors: where each source stands.
+        days_over: data set, day and listener's number of slices that need not be kept any more;
+            their records are deleted with the next transaction.
         read_to: how far each partition of `listens.*` was read back.
     """
 
@@ -25,4 +27,5 @@ class WriterState:
     track_names: TrackNames
     intakes: dict[str, Intake]
     cursors: dict[str, bytes] = field(default_factory=dict)
+    days_over: list[tuple[str, int, int]] = field(default_factory=list)
     read_to: dict[tuple[str, int], int] = field(default_factory=dict)

@@ -121,6 +121,21 @@ def test_restored_from_what_was_taken_it_goes_on_as_if_never_stopped(before, aft
     assert answers(restored.decide(plays)) == answers(running.decide(plays))
 
 
+@given(batches, st.lists(play, max_size=30), st.integers(1, 4), st.integers(1, 3))
+@settings(max_examples=100, deadline=None)
+def test_a_forgotten_listener_was_never_there_and_the_others_stay(before, after, most, days):
+    bounds, without = Bounds(LIVE), Bounds(LIVE)
+    for batch in before:
+        bounds.commit(bounds.decide(candidates(batch, most, days)))
+        others = candidates([each for each in batch if each[0] != 2], most, days)
+        without.commit(without.decide(others))
+    bounds.forget_listener(2)
+    assert bounds.days_of(2) == []
+    plays = candidates(after, most, days)
+    assert answers(bounds.decide(plays)) == answers(without.decide(plays))
+    assert [len(each) for each in bounds._tables] == [len(each) for each in without._tables]
+
+
 def test_deciding_twice_without_a_commit_says_the_same():
     bounds = Bounds(LIVE)
     plays = candidates([(1, 0, 1, 1), (1, 0, 1, 2), (1, 0, 1, 1)], 5, 5)

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from sottovoce_producer.packed import ABSENT, PackedCounts, PackedKeys
 
-key = st.tuples(st.integers(1, 2**64 - 1), st.integers(0, 2**64 - 1)) | st.tuples(
+key = st.tuples(st.integers(1, 2**64 - 2), st.integers(0, 2**64 - 1)) | st.tuples(
     st.integers(1, 4), st.integers(0, 4)
 )
 
@@ -39,6 +39,33 @@ def test_grows_and_drops_without_losing_a_key():
     kept = first >= 11
     assert packed.contains(first, second).tolist() == kept.tolist()
     assert len(packed) == 50_000
+
+
+steps = st.lists(st.tuples(st.sets(key, max_size=40), st.integers(0, 7)), max_size=6)
+
+
+@given(steps, st.integers(0, 4))
+@settings(max_examples=100, deadline=None)
+def test_dropped_keys_are_gone_and_those_behind_them_are_found(given_steps, least):
+    packed, model = PackedKeys(), set()
+    for keys, bits in given_steps:
+        packed.add(*columns(keys - model))
+        packed.drop_masked(7, bits)
+        model = {each for each in model | keys if each[0] & 7 != bits}
+        assert len(packed) == len(model)
+        assert packed.contains(*columns(keys)).tolist() == [each in model for each in keys]
+        assert packed.contains(*columns(model)).all()
+    packed.drop_before(least)
+    assert packed.contains(*columns(model)).sum() == sum(each[0] >= least for each in model)
+
+
+def test_what_is_dropped_again_and_again_leaves_room_for_more():
+    packed, second = PackedKeys(), np.arange(700, dtype=np.uint64)
+    for turn in range(1, 100):
+        packed.add(np.full(700, turn, np.uint64), second)
+        packed.drop_masked(2**64 - 1, turn)
+    assert len(packed) == 0
+    assert packed.nbytes == PackedKeys().nbytes
 
 
 def test_places_are_distinct():

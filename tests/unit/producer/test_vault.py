@@ -9,7 +9,7 @@ from sottovoce_producer.errors import VaultError
 from sottovoce_producer.listeners import FOREIGN, Listeners
 from sottovoce_producer.vault import (
     Vault,
-    VaultKey,
+    VaultKeys,
     random_pseudonym,
     seeded_pseudonyms,
     writer_of,
@@ -18,7 +18,7 @@ from sottovoce_producer.vault import (
 
 @pytest.fixture
 def key():
-    return VaultKey.create()
+    return VaultKeys.create()
 
 
 def entry():
@@ -64,15 +64,15 @@ def test_an_entry_moved_to_another_account_is_an_error(key):
 
 def test_another_key_is_named(key):
     value = Vault(key).seal(b"k", entry())
-    with pytest.raises(VaultError, match=key.key_id):
-        Vault(VaultKey.create()).open(b"k", value)
+    with pytest.raises(VaultError, match=key.current.key_id):
+        Vault(VaultKeys.create()).open(b"k", value)
 
 
 def test_a_key_file_is_private_and_never_overwritten(key, tmp_path):
     path = tmp_path / "keys" / "vault.json"
     key.save(path)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert VaultKey.load(path) == key
+    assert VaultKeys.load(path) == key
     with pytest.raises(VaultError, match="never overwritten"):
         key.save(path)
 
@@ -91,17 +91,17 @@ def test_a_file_that_is_no_key_is_refused(tmp_path, content, says):
     path.write_text(content)
     path.chmod(0o600)
     with pytest.raises(VaultError, match=says):
-        VaultKey.load(path)
+        VaultKeys.load(path)
 
 
 def test_a_missing_key_and_a_public_one_are_refused(key, tmp_path):
     path = tmp_path / "vault.json"
     with pytest.raises(VaultError, match="makes one"):
-        VaultKey.load(path)
+        VaultKeys.load(path)
     key.save(path)
     path.chmod(0o644)
     with pytest.raises(VaultError, match="chmod 600"):
-        VaultKey.load(path)
+        VaultKeys.load(path)
 
 
 def test_secrets_stay_out_of_the_repr(key):

@@ -12,12 +12,13 @@ from sottovoce.service.shutdown import Shutdown
 from sottovoce.wire.v1 import producer_pb2
 from sottovoce_producer.counts import add_counts, outcomes
 from sottovoce_producer.hand_over import open_sink
+from sottovoce_producer.session import system_clock_ms
 from sottovoce_producer.settings import LogSettings
 from sottovoce_producer.sources import Sink, Source, run_source
 from sottovoce_producer.sources.log import Faults, LogIntoHistory, plays_of
 from sottovoce_producer.sources.log_file import LogFile
 from sottovoce_producer.sources.replay import LogIntoLive
-from sottovoce_producer.writer import Batch, system_clock_ms
+from sottovoce_producer.writer import Batch
 
 _REPORT_SECONDS: Final = 5.0
 

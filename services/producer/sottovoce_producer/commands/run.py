@@ -16,14 +16,15 @@ from sottovoce_producer.assembly import Assembly, assemble
 from sottovoce_producer.counts import outcomes
 from sottovoce_producer.errors import WriterStoppedError
 from sottovoce_producer.metrics import MeteredWriter, ProducerMetrics
+from sottovoce_producer.resealing import BackgroundResealing
 from sottovoce_producer.rpc import Door
+from sottovoce_producer.session import system_clock_ms
 from sottovoce_producer.settings import RunSettings
 from sottovoce_producer.sources import run_source
 from sottovoce_producer.sources.crowd import Crowd, Population
 from sottovoce_producer.sources.made_up import write_made_up_catalogue
 from sottovoce_producer.sources.simulator import Simulator
 from sottovoce_producer.sources.spotify.background import BackgroundPoller
-from sottovoce_producer.writer import system_clock_ms
 
 _WATCH_SECONDS = 0.5
 
@@ -39,7 +40,9 @@ def main(arguments: list[str]) -> None:
     registry = new_registry("producer", __version__)
     sink = MeteredWriter(assembly.writer, ProducerMetrics(registry, assembly.writer.state))
     serve_metrics(settings, registry)
-    door = Door(sink, settings.rpc_host, settings.rpc_port) if settings.rpc_port else None
+    door = None
+    if settings.rpc_port:
+        door = Door(sink, assembly.accounts, settings.rpc_host, settings.rpc_port)
     log.info(
         "ready",
         writer=settings.writer_index,
@@ -48,6 +51,7 @@ def main(arguments: list[str]) -> None:
         rpc=door and door.address,
         seconds=round(time.monotonic() - began, 3),
     )
+    resealing = BackgroundResealing(assembly.resealing, shutdown)
     polling = None
     try:
         if settings.spotify_client_id:
@@ -67,6 +71,7 @@ def main(arguments: list[str]) -> None:
     finally:
         if door is not None:
             door.close()
+        resealing.close()
         log.info("stopped", **outcomes(sink.total))
     if polling is not None:
         polling.close()

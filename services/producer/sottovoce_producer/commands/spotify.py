@@ -13,16 +13,15 @@ from rich.table import Table
 from sottovoce.kafka import LogReader, Topics
 from sottovoce.service.logging import configure_logging
 from sottovoce.service.settings import load_settings
-from sottovoce_producer.assembly import vault_key
+from sottovoce_producer.assembly import vault_keys
 from sottovoce_producer.errors import ProducerError
 from sottovoce_producer.hand_over import open_sink
+from sottovoce_producer.session import system_clock_ms
 from sottovoce_producer.settings import HandOverSettings, WriterSettings
-from sottovoce_producer.sources.spotify.account import account_label
 from sottovoce_producer.sources.spotify.api import SpotifyApp
 from sottovoce_producer.sources.spotify.login import log_in
 from sottovoce_producer.sources.spotify.settings import SpotifySettings
-from sottovoce_producer.vault import Vault
-from sottovoce_producer.writer import system_clock_ms
+from sottovoce_producer.vault import Vault, account_label
 
 _USAGE = (
     "usage: sottovoce-producer spotify login|accounts [options]\n\n"
@@ -87,7 +86,7 @@ def _login(arguments: list[str]) -> None:
 def _accounts(arguments: list[str]) -> None:
     settings = load_settings(AccountsSettings, "sottovoce-producer spotify accounts", arguments)
     configure_logging(settings, "producer")
-    vault = Vault(vault_key(settings))
+    vault = Vault(vault_keys(settings))
     settings.require_broker()
     topic = Topics(settings.kafka_topic_prefix).vault
     latest: dict[bytes, bytes | None] = {}

@@ -71,6 +71,11 @@ def _remarks(export: CheckedExport, reports: Sequence[FileReport], videos: int) 
             yield f"{name}: {bad.count:,} unreadable: {why}, first in row {bad.first:,}"
         if len(by_first) > _SHOWN_REASONS:
             yield f"{name}: and {len(by_first) - _SHOWN_REASONS} more reasons"
+    if any(report.counts.resting for report in reports):
+        yield (
+            "resting: this account was forgotten; its plays count again from the next day (UTC) "
+            "on, or when its erasure is done: import again then, with --from-start"
+        )
     for file in export.repeated:
         yield f"{file.label}: left out, the same content came before"
     if videos:

@@ -165,6 +165,7 @@ class PlayCounts(_message.Message):
     MALFORMED_FIELD_NUMBER: _builtins.int
     FOREIGN_FIELD_NUMBER: _builtins.int
     REROUTED_FIELD_NUMBER: _builtins.int
+    RESTING_FIELD_NUMBER: _builtins.int
     taken: _builtins.int
     duplicate: _builtins.int
     """Seen before."""
@@ -181,6 +182,8 @@ class PlayCounts(_message.Message):
     """Of an account that another writer owns."""
     rerouted: _builtins.int
     """Of all these: how many were too old for `live` and were judged for `history` instead."""
+    resting: _builtins.int
+    """Of an account that was forgotten and does not count again yet."""
     @_builtins.property
     def filtered(self) -> _containers.RepeatedCompositeFieldContainer[Global___FilteredCount]: ...
     def __init__(
@@ -196,10 +199,11 @@ class PlayCounts(_message.Message):
         malformed: _builtins.int = ...,
         foreign: _builtins.int = ...,
         rerouted: _builtins.int = ...,
+        resting: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["duplicate", b"duplicate", "filtered", b"filtered", "foreign", b"foreign", "future", b"future", "malformed", b"malformed", "over_listens_per_slice", b"over_listens_per_slice", "over_slices_per_day", b"over_slices_per_day", "rerouted", b"rerouted", "taken", b"taken", "too_late", b"too_late"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["duplicate", b"duplicate", "filtered", b"filtered", "foreign", b"foreign", "future", b"future", "malformed", b"malformed", "over_listens_per_slice", b"over_listens_per_slice", "over_slices_per_day", b"over_slices_per_day", "rerouted", b"rerouted", "resting", b"resting", "taken", b"taken", "too_late", b"too_late"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -309,6 +313,169 @@ class ConnectAccountResponse(_message.Message):
 Global___ConnectAccountResponse: _TypeAlias = ConnectAccountResponse  # noqa: Y015
 
 @_typing.final
+class ForgetAccountRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACCOUNT_FIELD_NUMBER: _builtins.int
+    account: _builtins.str
+    """The account's name, as its plays tell it: in its source, or as an import gave it."""
+    def __init__(
+        self,
+        *,
+        account: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ForgetAccountRequest: _TypeAlias = ForgetAccountRequest  # noqa: Y015
+
+@_typing.final
+class ForgetAccountResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESTS_UNTIL_MS_FIELD_NUMBER: _builtins.int
+    rests_until_ms: _builtins.int
+    """From when on plays under this name count again, as somebody new's; milliseconds since 1970 UTC."""
+    def __init__(
+        self,
+        *,
+        rests_until_ms: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["rests_until_ms", b"rests_until_ms"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ForgetAccountResponse: _TypeAlias = ForgetAccountResponse  # noqa: Y015
+
+@_typing.final
+class ForgetListenerRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LISTENER_HIGH_FIELD_NUMBER: _builtins.int
+    LISTENER_LOW_FIELD_NUMBER: _builtins.int
+    listener_high: _builtins.int
+    listener_low: _builtins.int
+    def __init__(
+        self,
+        *,
+        listener_high: _builtins.int = ...,
+        listener_low: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["listener_high", b"listener_high", "listener_low", b"listener_low"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ForgetListenerRequest: _TypeAlias = ForgetListenerRequest  # noqa: Y015
+
+@_typing.final
+class ForgetListenerResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESTS_UNTIL_MS_FIELD_NUMBER: _builtins.int
+    rests_until_ms: _builtins.int
+    def __init__(
+        self,
+        *,
+        rests_until_ms: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["rests_until_ms", b"rests_until_ms"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ForgetListenerResponse: _TypeAlias = ForgetListenerResponse  # noqa: Y015
+
+@_typing.final
+class RestListenerRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LISTENER_HIGH_FIELD_NUMBER: _builtins.int
+    LISTENER_LOW_FIELD_NUMBER: _builtins.int
+    AFTER_MS_FIELD_NUMBER: _builtins.int
+    listener_high: _builtins.int
+    listener_low: _builtins.int
+    after_ms: _builtins.int
+    """Milliseconds since 1970 UTC; what is past the rest that it has extends it, never shortens it."""
+    def __init__(
+        self,
+        *,
+        listener_high: _builtins.int = ...,
+        listener_low: _builtins.int = ...,
+        after_ms: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_ms", b"after_ms", "listener_high", b"listener_high", "listener_low", b"listener_low"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RestListenerRequest: _TypeAlias = RestListenerRequest  # noqa: Y015
+
+@_typing.final
+class RestListenerResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RestListenerResponse: _TypeAlias = RestListenerResponse  # noqa: Y015
+
+@_typing.final
+class ResolveAccountRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACCOUNT_FIELD_NUMBER: _builtins.int
+    account: _builtins.str
+    def __init__(
+        self,
+        *,
+        account: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ResolveAccountRequest: _TypeAlias = ResolveAccountRequest  # noqa: Y015
+
+@_typing.final
+class ResolveAccountResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LISTENER_HIGH_FIELD_NUMBER: _builtins.int
+    LISTENER_LOW_FIELD_NUMBER: _builtins.int
+    listener_high: _builtins.int
+    listener_low: _builtins.int
+    def __init__(
+        self,
+        *,
+        listener_high: _builtins.int = ...,
+        listener_low: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["listener_high", b"listener_high", "listener_low", b"listener_low"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ResolveAccountResponse: _TypeAlias = ResolveAccountResponse  # noqa: Y015
+
+@_typing.final
 class SourceCursor(_message.Message):
     """Value of `cursors` under the key "source/NAME"."""
 
@@ -359,6 +526,33 @@ class ListenerSlices(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListenerSlices: _TypeAlias = ListenerSlices  # noqa: Y015
+
+@_typing.final
+class RestingAccount(_message.Message):
+    """Value of `cursors` under the key "resting/" and the key of the account's record in the vault: the
+    account was forgotten, its plays are refused. Deleted when that is over.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    UNTIL_MS_FIELD_NUMBER: _builtins.int
+    TRACE_FIELD_NUMBER: _builtins.int
+    until_ms: _builtins.int
+    trace: _builtins.bytes
+    """A keyed hash of the pseudonym that it had."""
+    def __init__(
+        self,
+        *,
+        until_ms: _builtins.int = ...,
+        trace: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["trace", b"trace", "until_ms", b"until_ms"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RestingAccount: _TypeAlias = RestingAccount  # noqa: Y015
 
 @_typing.final
 class SealedVaultEntry(_message.Message):

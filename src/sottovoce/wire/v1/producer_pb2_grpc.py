@@ -52,6 +52,26 @@ class ProducerServiceStub:
                 request_serializer=sottovoce_dot_v1_dot_producer__pb2.ConnectAccountRequest.SerializeToString,
                 response_deserializer=sottovoce_dot_v1_dot_producer__pb2.ConnectAccountResponse.FromString,
                 _registered_method=True)
+        self.ForgetAccount = channel.unary_unary(
+                '/sottovoce.v1.ProducerService/ForgetAccount',
+                request_serializer=sottovoce_dot_v1_dot_producer__pb2.ForgetAccountRequest.SerializeToString,
+                response_deserializer=sottovoce_dot_v1_dot_producer__pb2.ForgetAccountResponse.FromString,
+                _registered_method=True)
+        self.ForgetListener = channel.unary_unary(
+                '/sottovoce.v1.ProducerService/ForgetListener',
+                request_serializer=sottovoce_dot_v1_dot_producer__pb2.ForgetListenerRequest.SerializeToString,
+                response_deserializer=sottovoce_dot_v1_dot_producer__pb2.ForgetListenerResponse.FromString,
+                _registered_method=True)
+        self.RestListener = channel.unary_unary(
+                '/sottovoce.v1.ProducerService/RestListener',
+                request_serializer=sottovoce_dot_v1_dot_producer__pb2.RestListenerRequest.SerializeToString,
+                response_deserializer=sottovoce_dot_v1_dot_producer__pb2.RestListenerResponse.FromString,
+                _registered_method=True)
+        self.ResolveAccount = channel.unary_unary(
+                '/sottovoce.v1.ProducerService/ResolveAccount',
+                request_serializer=sottovoce_dot_v1_dot_producer__pb2.ResolveAccountRequest.SerializeToString,
+                response_deserializer=sottovoce_dot_v1_dot_producer__pb2.ResolveAccountResponse.FromString,
+                _registered_method=True)
 
 
 class ProducerServiceServicer:
@@ -82,6 +102,36 @@ class ProducerServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ForgetAccount(self, request, context):
+        """Retires an account's pseudonym and drops all that the producer keeps of the account. Nothing
+        in the answer tells whether it was known.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ForgetListener(self, request, context):
+        """The same for whoever has only the pseudonym. Of several writers all are asked; its owner acts.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RestListener(self, request, context):
+        """Keeps a forgotten listener from coming back before the first UTC day after a time: when the
+        erasure was done. Of several writers all are asked; its owner acts.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ResolveAccount(self, request, context):
+        """The pseudonym of an account; of one that is unknown, a pseudonym that nobody has.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ProducerServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -99,6 +149,26 @@ def add_ProducerServiceServicer_to_server(servicer, server):
                     servicer.ConnectAccount,
                     request_deserializer=sottovoce_dot_v1_dot_producer__pb2.ConnectAccountRequest.FromString,
                     response_serializer=sottovoce_dot_v1_dot_producer__pb2.ConnectAccountResponse.SerializeToString,
+            ),
+            'ForgetAccount': grpc.unary_unary_rpc_method_handler(
+                    servicer.ForgetAccount,
+                    request_deserializer=sottovoce_dot_v1_dot_producer__pb2.ForgetAccountRequest.FromString,
+                    response_serializer=sottovoce_dot_v1_dot_producer__pb2.ForgetAccountResponse.SerializeToString,
+            ),
+            'ForgetListener': grpc.unary_unary_rpc_method_handler(
+                    servicer.ForgetListener,
+                    request_deserializer=sottovoce_dot_v1_dot_producer__pb2.ForgetListenerRequest.FromString,
+                    response_serializer=sottovoce_dot_v1_dot_producer__pb2.ForgetListenerResponse.SerializeToString,
+            ),
+            'RestListener': grpc.unary_unary_rpc_method_handler(
+                    servicer.RestListener,
+                    request_deserializer=sottovoce_dot_v1_dot_producer__pb2.RestListenerRequest.FromString,
+                    response_serializer=sottovoce_dot_v1_dot_producer__pb2.RestListenerResponse.SerializeToString,
+            ),
+            'ResolveAccount': grpc.unary_unary_rpc_method_handler(
+                    servicer.ResolveAccount,
+                    request_deserializer=sottovoce_dot_v1_dot_producer__pb2.ResolveAccountRequest.FromString,
+                    response_serializer=sottovoce_dot_v1_dot_producer__pb2.ResolveAccountResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -185,6 +255,114 @@ class ProducerService:
             '/sottovoce.v1.ProducerService/ConnectAccount',
             sottovoce_dot_v1_dot_producer__pb2.ConnectAccountRequest.SerializeToString,
             sottovoce_dot_v1_dot_producer__pb2.ConnectAccountResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ForgetAccount(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sottovoce.v1.ProducerService/ForgetAccount',
+            sottovoce_dot_v1_dot_producer__pb2.ForgetAccountRequest.SerializeToString,
+            sottovoce_dot_v1_dot_producer__pb2.ForgetAccountResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ForgetListener(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sottovoce.v1.ProducerService/ForgetListener',
+            sottovoce_dot_v1_dot_producer__pb2.ForgetListenerRequest.SerializeToString,
+            sottovoce_dot_v1_dot_producer__pb2.ForgetListenerResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RestListener(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sottovoce.v1.ProducerService/RestListener',
+            sottovoce_dot_v1_dot_producer__pb2.RestListenerRequest.SerializeToString,
+            sottovoce_dot_v1_dot_producer__pb2.RestListenerResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ResolveAccount(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sottovoce.v1.ProducerService/ResolveAccount',
+            sottovoce_dot_v1_dot_producer__pb2.ResolveAccountRequest.SerializeToString,
+            sottovoce_dot_v1_dot_producer__pb2.ResolveAccountResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -44,6 +44,18 @@ class ProducerServiceStub:
     """Where a source stands."""
     ConnectAccount: _grpc.UnaryUnaryMultiCallable[_producer_pb2.ConnectAccountRequest, _producer_pb2.ConnectAccountResponse]
     """Keeps the tokens with which a source may be asked for an account's plays."""
+    ForgetAccount: _grpc.UnaryUnaryMultiCallable[_producer_pb2.ForgetAccountRequest, _producer_pb2.ForgetAccountResponse]
+    """Retires an account's pseudonym and drops all that the producer keeps of the account. Nothing
+    in the answer tells whether it was known.
+    """
+    ForgetListener: _grpc.UnaryUnaryMultiCallable[_producer_pb2.ForgetListenerRequest, _producer_pb2.ForgetListenerResponse]
+    """The same for whoever has only the pseudonym. Of several writers all are asked; its owner acts."""
+    RestListener: _grpc.UnaryUnaryMultiCallable[_producer_pb2.RestListenerRequest, _producer_pb2.RestListenerResponse]
+    """Keeps a forgotten listener from coming back before the first UTC day after a time: when the
+    erasure was done. Of several writers all are asked; its owner acts.
+    """
+    ResolveAccount: _grpc.UnaryUnaryMultiCallable[_producer_pb2.ResolveAccountRequest, _producer_pb2.ResolveAccountResponse]
+    """The pseudonym of an account; of one that is unknown, a pseudonym that nobody has."""
 
 @_typing.type_check_only
 class ProducerServiceAsyncStub(ProducerServiceStub):
@@ -61,6 +73,18 @@ class ProducerServiceAsyncStub(ProducerServiceStub):
     """Where a source stands."""
     ConnectAccount: _aio.UnaryUnaryMultiCallable[_producer_pb2.ConnectAccountRequest, _producer_pb2.ConnectAccountResponse]  # type: ignore[assignment]
     """Keeps the tokens with which a source may be asked for an account's plays."""
+    ForgetAccount: _aio.UnaryUnaryMultiCallable[_producer_pb2.ForgetAccountRequest, _producer_pb2.ForgetAccountResponse]  # type: ignore[assignment]
+    """Retires an account's pseudonym and drops all that the producer keeps of the account. Nothing
+    in the answer tells whether it was known.
+    """
+    ForgetListener: _aio.UnaryUnaryMultiCallable[_producer_pb2.ForgetListenerRequest, _producer_pb2.ForgetListenerResponse]  # type: ignore[assignment]
+    """The same for whoever has only the pseudonym. Of several writers all are asked; its owner acts."""
+    RestListener: _aio.UnaryUnaryMultiCallable[_producer_pb2.RestListenerRequest, _producer_pb2.RestListenerResponse]  # type: ignore[assignment]
+    """Keeps a forgotten listener from coming back before the first UTC day after a time: when the
+    erasure was done. Of several writers all are asked; its owner acts.
+    """
+    ResolveAccount: _aio.UnaryUnaryMultiCallable[_producer_pb2.ResolveAccountRequest, _producer_pb2.ResolveAccountResponse]  # type: ignore[assignment]
+    """The pseudonym of an account; of one that is unknown, a pseudonym that nobody has."""
 
 class ProducerServiceServicer(metaclass=_abc_1.ABCMeta):
     """The producer's own door and its records on `cursors` and `vault`.
@@ -93,5 +117,41 @@ class ProducerServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_producer_pb2.ConnectAccountResponse, _abc.Awaitable[_producer_pb2.ConnectAccountResponse]]:
         """Keeps the tokens with which a source may be asked for an account's plays."""
+
+    @_abc_1.abstractmethod
+    def ForgetAccount(
+        self,
+        request: _producer_pb2.ForgetAccountRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_producer_pb2.ForgetAccountResponse, _abc.Awaitable[_producer_pb2.ForgetAccountResponse]]:
+        """Retires an account's pseudonym and drops all that the producer keeps of the account. Nothing
+        in the answer tells whether it was known.
+        """
+
+    @_abc_1.abstractmethod
+    def ForgetListener(
+        self,
+        request: _producer_pb2.ForgetListenerRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_producer_pb2.ForgetListenerResponse, _abc.Awaitable[_producer_pb2.ForgetListenerResponse]]:
+        """The same for whoever has only the pseudonym. Of several writers all are asked; its owner acts."""
+
+    @_abc_1.abstractmethod
+    def RestListener(
+        self,
+        request: _producer_pb2.RestListenerRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_producer_pb2.RestListenerResponse, _abc.Awaitable[_producer_pb2.RestListenerResponse]]:
+        """Keeps a forgotten listener from coming back before the first UTC day after a time: when the
+        erasure was done. Of several writers all are asked; its owner acts.
+        """
+
+    @_abc_1.abstractmethod
+    def ResolveAccount(
+        self,
+        request: _producer_pb2.ResolveAccountRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_producer_pb2.ResolveAccountResponse, _abc.Awaitable[_producer_pb2.ResolveAccountResponse]]:
+        """The pseudonym of an account; of one that is unknown, a pseudonym that nobody has."""
 
 def add_ProducerServiceServicer_to_server(servicer: ProducerServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -4,26 +4,23 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 
+from sottovoce_producer.errors import RestingAccountError
 from sottovoce_producer.plays import PlayRow, Plays
 from sottovoce_producer.sources import Sink
 from sottovoce_producer.sources.spotify.api import PAGE_ITEMS, AccountApi, SpotifyApp
 from sottovoce_producer.sources.spotify.metrics import SpotifyMetrics
 from sottovoce_producer.sources.spotify.pages import OnAir, PlayedItem, read_items, read_on_air
 from sottovoce_producer.sources.spotify.position import Position, advance, fresh
+from sottovoce_producer.vault import account_source
 from sottovoce_producer.writer import Batch
 
 _PAGES_BACK: Final = 10
 _HEARD_REMEMBERED: Final = 8
 _CLOCKS_DIFFER_MS: Final = 5_000
 _PAUSE_MS: Final = 60_000
-_LABEL_BYTES: Final = 6
-
-
-def account_label(record_key: bytes) -> str:
-    """Return what an account is called outside the vault: tells nothing without its key."""
-    return record_key[:_LABEL_BYTES].hex()
 
 
 class ConnectedAccount:
@@ -52,7 +49,7 @@ class ConnectedAccount:
     ) -> None:
         self.label = label
         self.tokens = tokens
-        self.source = f"spotify:{label}"
+        self.source = account_source(label)
         self._account = account
         self._settings = app.settings
         self._clock_ms = app.clock_ms
@@ -65,7 +62,9 @@ class ConnectedAccount:
     def _save(self, tokens: bytes) -> None:
         """Keep refreshed tokens, unless a login brought better ones meanwhile."""
         if self._current_tokens() == self.tokens:
-            self._sink.connect(self._account, tokens)
+            # An account that is forgotten meanwhile keeps none: the poller lets go of it next.
+            with suppress(RestingAccountError):
+                self._sink.connect(self._account, tokens)
             self.tokens = tokens
 
     def look(self) -> bool:

@@ -12,11 +12,11 @@ from sottovoce.service.logging import get_logger
 from sottovoce.service.shutdown import Shutdown
 from sottovoce_producer.listeners import Listeners
 from sottovoce_producer.sources import Sink
-from sottovoce_producer.sources.spotify.account import account_label
 from sottovoce_producer.sources.spotify.api import ClockMs, SpotifyApp
 from sottovoce_producer.sources.spotify.metrics import SpotifyMetrics
 from sottovoce_producer.sources.spotify.poller import SpotifyPoller
 from sottovoce_producer.sources.spotify.settings import SpotifySettings
+from sottovoce_producer.vault import account_label
 
 
 class BackgroundPoller:
