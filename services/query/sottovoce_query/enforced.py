@@ -399,8 +399,11 @@ def _bounded(found: npt.NDArray[np.float64], again: npt.NDArray[np.float64]) -> 
         for second in range(size):
             value = float(found[first, second])
             drawn = again[:, first, second]
-            if first == second or not np.isfinite(value):
-                estimates.append(Estimate.exact(value))
+            if first == second:
+                estimates.append(Estimate.exact(1.0))
+                continue
+            if not np.isfinite(value):
+                estimates.append(Estimate(0.0, -1.0, 1.0))  # noise hides it
                 continue
             # Where noise made a variance negative nothing is known.
             drawn = np.where(np.isfinite(drawn), drawn, np.sign(np.arange(len(drawn)) % 2 - 0.5))

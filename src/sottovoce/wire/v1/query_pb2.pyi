@@ -1053,7 +1053,9 @@ class GetCorrelationResponse(_message.Message):
     def features(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
     def correlations(self) -> _containers.RepeatedCompositeFieldContainer[Global___Estimate]:
-        """Row by row, features x features; NaN where a feature does not vary."""
+        """Row by row, features x features. Where nothing is known, 0 within -1 to 1; of one's own listens,
+        NaN where a feature does not vary.
+        """
 
     @_builtins.property
     def plays(self) -> Global___Estimate:
