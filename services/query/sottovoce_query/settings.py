@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from sottovoce.service.access import AccessSettings
 from sottovoce.service.settings import ServiceSettings
 
 
-class QuerySettings(ServiceSettings):
+class QuerySettings(ServiceSettings, AccessSettings):
     """What the query service can be told."""
 
     query_host: str = Field("127.0.0.1", description="Address that gRPC listens on")

@@ -39,7 +39,7 @@ def main(arguments: list[str]) -> None:
     registry = new_registry("producer", __version__)
     sink = MeteredWriter(assembly.writer, ProducerMetrics(registry, assembly.writer.state))
     serve_metrics(settings, registry)
-    door = Door(sink, settings.rpc_host, settings.rpc_port) if settings.rpc_port else None
+    door = Door(sink, settings, registry) if settings.rpc_port else None
     log.info(
         "ready",
         writer=settings.writer_index,
