@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 from pydantic_settings import CliPositionalArg
 
+from sottovoce.client.settings import CallerSettings
 from sottovoce.service.access import AccessSettings
 from sottovoce.service.settings import ServiceSettings
 from sottovoce_producer.filters import FilterSettings
@@ -46,7 +47,7 @@ class WriterSettings(ServiceSettings):
         return self
 
 
-class HandOverSettings(WriterSettings):
+class HandOverSettings(WriterSettings, CallerSettings):
     """Commands that hand plays to a running producer, or write them themselves."""
 
     rpc_target: str = Field(

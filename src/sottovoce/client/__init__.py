@@ -25,8 +25,10 @@ from sottovoce.client.answers import (
 from sottovoce.client.asked import Series, TimeRange, TrackRef
 from sottovoce.client.async_client import AsyncClient
 from sottovoce.client.client import Client
+from sottovoce.client.credentials import Tls
 from sottovoce.client.errors import (
     BadQuestion,
+    CredentialsUnusable,
     NoLongerHeld,
     NotAllowed,
     NotComplete,
@@ -47,6 +49,7 @@ __all__ = [
     "Client",
     "Correlation",
     "Count",
+    "CredentialsUnusable",
     "DataSetStatus",
     "Distribution",
     "Estimate",
@@ -68,6 +71,7 @@ __all__ = [
     "Similar",
     "Status",
     "TimeRange",
+    "Tls",
     "TooManyQuestions",
     "Top",
     "TopEntry",

@@ -3,8 +3,8 @@
 `AccessSettings` says who; `Access` decides about a call; `GuardedServer` asks it before each.
 """
 
-from sottovoce.service.access.access import Access, Caller
-from sottovoce.service.access.callers import Callers, Entry
+from sottovoce.service.access.access import Access
+from sottovoce.service.access.callers import Caller, Callers, Entry
 from sottovoce.service.access.callers_file import read_callers, write_callers
 from sottovoce.service.access.errors import AccessError, CallersFileError
 from sottovoce.service.access.guard import GuardedServer, current_caller

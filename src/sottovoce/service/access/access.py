@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, Final, Protocol, Self
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from sottovoce.service.access import refusals
-from sottovoce.service.access.callers import Entry
+from sottovoce.service.access.callers import Caller, Known
 from sottovoce.service.access.callers_file import CallersFile
 from sottovoce.service.access.rates import Limit, Rates
 from sottovoce.service.access.refusals import Refused
-from sottovoce.service.access.roles import ALL_ROLES, Role, Rule, rules_with
+from sottovoce.service.access.roles import ALL_ROLES, Rule, rules_with
 from sottovoce.service.access.settings import AccessSettings
 
 _AUTHORIZATION: Final = "authorization"
@@ -33,23 +32,6 @@ class Context(Protocol):
         """Return what TLS knows of the client."""
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """Who calls.
-
-    Attributes:
-        name: as the file of callers has it.
-        roles: what it is let in for.
-    """
-
-    name: str
-    roles: frozenset[Role]
-
-    def has(self, role: Role) -> bool:
-        """Whether it is let in for this."""
-        return role in self.roles
-
-
 THIS_MACHINE: Final = Caller("this-machine", ALL_ROLES)
 """Whoever calls where no callers are named: all together are one caller."""
 ANYBODY: Final = Caller("anybody", frozenset())
@@ -63,9 +45,9 @@ class Access:
         rules: of each RPC; what has none is refused.
         file: the callers; None: whoever reaches the service may do everything.
         certificates: whether clients show certificates.
-        limit: how often a caller may call that has no limit of its own.
+        limit: how often all may call together where no callers are named.
         registry: where refusals are counted.
-        now: the time.
+        now: seconds since 1970.
         monotonic: seconds of a clock that never goes back.
     """
 
@@ -77,13 +59,13 @@ class Access:
         certificates: bool,
         limit: Limit,
         registry: CollectorRegistry,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        now: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._rules = rules
         self._file = file
         self._certificates = certificates
-        self._limit = limit
+        self._this_machine = Known(THIS_MACHINE, math.inf, limit)
         self._rates = Rates()
         self._now = now
         self._monotonic = monotonic
@@ -106,11 +88,13 @@ class Access:
         Raises:
             CallersFileError: the file of callers can't be read.
         """
+        path, limit = settings.access_file, settings.limit
+        file = None if path is None else CallersFile(path, limit)
         return cls(
             rules_with(settings.health_access, settings.reflection_access),
-            None if settings.access_file is None else CallersFile(settings.access_file),
+            file,
             certificates=settings.tls_client_ca_file is not None,
-            limit=settings.limit,
+            limit=limit,
             registry=registry,
         )
 
@@ -124,7 +108,7 @@ class Access:
         Raises:
             Refused: it is not let in; the message says why.
         """
-        return self._decide(method, context, self._limit)
+        return self._decide(method, context, counts=True)
 
     def recheck(self, method: str, context: Context) -> None:
         """Return while a call that was let in still would be, however often it calls.
@@ -132,55 +116,46 @@ class Access:
         Raises:
             Refused: it would not: revoked or expired meanwhile.
         """
-        self._decide(method, context, None)
+        self._decide(method, context, counts=False)
 
-    def _decide(self, method: str, context: Context, limit: Limit | None) -> Caller:
+    def _decide(self, method: str, context: Context, *, counts: bool) -> Caller:
         try:
             rule = self._rules.get(method)
             if rule is None:
                 raise refusals.without_rule(method)
             if rule == "open":
                 return ANYBODY
-            caller, own_limit = self._identify(context)
-            if limit is not None:
-                self._take(caller, own_limit or limit)
-            if caller.roles.isdisjoint(rule):
+            known = self._identify(context)
+            if counts and known.limit.per_second:
+                self._take(known)
+            if known.caller.roles.isdisjoint(rule):
                 raise refusals.role_missing(method, rule)
         except Refused as refused:
             self._refusals.labels(method.rpartition("/")[2], refused.reason).inc()
             raise
-        return caller
+        return known.caller
 
-    def _identify(self, context: Context) -> tuple[Caller, Limit | None]:
+    def _identify(self, context: Context) -> Known:
         if self._file is None:
-            return THIS_MACHINE, None
+            return self._this_machine
         callers = self._file.current()
         token = _bearer_token(context.invocation_metadata() or ())
         if token is not None:
-            entry = callers.by_token(token)
+            known = callers.by_token(token)
         elif self._certificates:
-            entry = callers.by_certificate(_certificate_names(context.auth_context()))
+            known = callers.by_certificate(_certificate_names(context.auth_context()))
         else:
-            raise refusals.credentials_missing(certificates=False)
-        if entry is None:
+            raise refusals.credentials_missing()
+        if known is None:
             raise refusals.credentials_wrong()
-        if entry.expired(self._now()):
+        if self._now() >= known.expires_at:
             raise refusals.expired()
-        return Caller(entry.name, entry.roles), self._limit_of(entry)
+        return known
 
-    def _limit_of(self, entry: Entry) -> Limit | None:
-        per_second, burst = entry.rate_per_second, entry.rate_burst
-        if per_second is None and burst is None:
-            return None
-        return Limit(
-            self._limit.per_second if per_second is None else per_second,
-            self._limit.burst if burst is None else burst,
-        )
-
-    def _take(self, caller: Caller, limit: Limit) -> None:
-        wait = self._rates.take(caller.name, limit, self._monotonic())
+    def _take(self, known: Known) -> None:
+        wait = self._rates.take(known.caller.name, known.limit, self._monotonic())
         if wait:
-            raise refusals.rate_limited(limit.per_second, wait)
+            raise refusals.rate_limited(known.limit.per_second, wait)
 
 
 def _bearer_token(metadata: Sequence[Any]) -> str | None:

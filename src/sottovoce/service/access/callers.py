@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from dataclasses import dataclass
 from typing import Final, Self
 
 from pydantic import (
@@ -17,6 +18,7 @@ from pydantic import (
 )
 
 from sottovoce.service.access.errors import CallersFileError
+from sottovoce.service.access.rates import NO_LIMIT, Limit
 from sottovoce.service.access.roles import Role
 from sottovoce.service.access.tokens import token_hash
 
@@ -52,9 +54,37 @@ class Entry(BaseModel):
         """What tells it from the caller's other entries: of a token, how its hash begins."""
         return self.certificate or (self.token_sha256 or "")[:_ID_LENGTH]
 
-    def expired(self, now: datetime) -> bool:
-        """Whether it is let in no longer."""
-        return self.expires_at is not None and now >= self.expires_at
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who calls.
+
+    Attributes:
+        name: as the file of callers has it.
+        roles: what it is let in for.
+    """
+
+    name: str
+    roles: frozenset[Role]
+
+    def has(self, role: Role) -> bool:
+        """Whether it is let in for this."""
+        return role in self.roles
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """An entry as a call needs it: made once, looked up at each call.
+
+    Attributes:
+        caller: whose it is.
+        expires_at: seconds since 1970 from which on it is not let in; infinite where it always is.
+        limit: how often the caller may call.
+    """
+
+    caller: Caller
+    expires_at: float
+    limit: Limit
 
 
 class _Document(BaseModel):
@@ -68,36 +98,37 @@ class Callers:
 
     Args:
         entries: all of them.
+        limit: how often a caller may call whose entry says nothing of it.
 
     Raises:
         CallersFileError: two entries are let in by the same thing.
     """
 
-    def __init__(self, entries: Iterable[Entry] = ()) -> None:
+    def __init__(self, entries: Iterable[Entry] = (), limit: Limit = NO_LIMIT) -> None:
         self.entries = tuple(entries)
-        self._by_hash: dict[str, Entry] = {}
-        self._by_certificate: dict[str, Entry] = {}
+        self._by_hash: dict[str, Known] = {}
+        self._by_certificate: dict[str, Known] = {}
         for entry in self.entries:
-            by, shown = (
-                (self._by_hash, entry.token_sha256)
-                if entry.token_sha256 is not None
-                else (self._by_certificate, entry.certificate)
-            )
-            if by.setdefault(shown or "", entry) is not entry:
+            known = _known(entry, limit)
+            if entry.token_sha256 is not None:
+                first = self._by_hash.setdefault(entry.token_sha256, known)
+            else:
+                first = self._by_certificate.setdefault(entry.certificate or "", known)
+            if first is not known:
                 raise CallersFileError(
-                    f"{entry.name} and {by[shown or ''].name} have the same {entry.id}: each entry "
-                    "needs a token or certificate of its own"
+                    f"{first.caller.name} and {entry.name} are both let in by {entry.id}: each "
+                    "entry needs a token or certificate of its own"
                 )
 
     @classmethod
-    def from_json(cls, text: str) -> Self:
+    def from_json(cls, text: str, limit: Limit = NO_LIMIT) -> Self:
         """Read them.
 
         Raises:
             CallersFileError: it is no list of callers; names the place and repeats no value.
         """
         try:
-            return cls(_Document.model_validate_json(text).callers)
+            return cls(_Document.model_validate_json(text).callers, limit)
         except ValidationError as error:
             # Not the errors' own text: it repeats what was given, and somebody may have put a
             # token where its hash belongs.
@@ -112,7 +143,7 @@ class Callers:
         document = _Document(callers=self.entries)
         return document.model_dump_json(indent=2, exclude_none=True) + "\n"
 
-    def by_token(self, token: str) -> Entry | None:
+    def by_token(self, token: str) -> Known | None:
         """Return whose token it is.
 
         What is compared is a hash of what was sent, and its sender can't choose that: how long
@@ -120,9 +151,21 @@ class Callers:
         """
         return self._by_hash.get(token_hash(token))
 
-    def by_certificate(self, names: Sequence[str]) -> Entry | None:
+    def by_certificate(self, names: Sequence[str]) -> Known | None:
         """Return whose certificate it is: the first of its names that is known."""
         for name in names:
-            if (entry := self._by_certificate.get(name)) is not None:
-                return entry
+            if (known := self._by_certificate.get(name)) is not None:
+                return known
         return None
+
+
+def _known(entry: Entry, limit: Limit) -> Known:
+    per_second, burst = entry.rate_per_second, entry.rate_burst
+    return Known(
+        Caller(entry.name, entry.roles),
+        math.inf if entry.expires_at is None else entry.expires_at.timestamp(),
+        Limit(
+            limit.per_second if per_second is None else per_second,
+            limit.burst if burst is None else burst,
+        ),
+    )

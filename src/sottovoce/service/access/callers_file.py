@@ -11,6 +11,7 @@ from typing import Final
 
 from sottovoce.service.access.callers import Callers
 from sottovoce.service.access.errors import CallersFileError
+from sottovoce.service.access.rates import NO_LIMIT, Limit
 from sottovoce.service.logging import get_logger
 
 LOOK_SECONDS: Final = 1.0
@@ -19,14 +20,18 @@ LOOK_SECONDS: Final = 1.0
 type Signature = tuple[int, int, int, int]
 
 
-def read_callers(path: Path) -> Callers:
+def read_callers(path: Path, limit: Limit = NO_LIMIT) -> Callers:
     """Read a file of callers.
+
+    Args:
+        path: the file.
+        limit: how often a caller may call whose entry says nothing of it.
 
     Raises:
         CallersFileError: it can't be read, or is none.
     """
     try:
-        return Callers.from_json(path.read_text(encoding="utf-8"))
+        return Callers.from_json(path.read_text(encoding="utf-8"), limit)
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is no text"
         raise CallersFileError(f"access_file {path} can't be read ({why})") from error
@@ -61,6 +66,7 @@ class CallersFile:
 
     Args:
         path: the file; may be a link that is switched over, as in a Kubernetes Secret.
+        limit: how often a caller may call whose entry says nothing of it.
         monotonic: seconds of a clock that never goes back.
 
     Attributes:
@@ -70,11 +76,14 @@ class CallersFile:
         CallersFileError: there is no good one to begin with.
     """
 
-    def __init__(self, path: Path, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, path: Path, limit: Limit, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
         self._path = path
+        self._limit = limit
         self._monotonic = monotonic
         self._signature = self._sign()
-        self._callers = read_callers(path)
+        self._callers = read_callers(path, limit)
         self._look_at = monotonic() + LOOK_SECONDS
         self.broken = False
 
@@ -91,7 +100,7 @@ class CallersFile:
         if signature == self._signature:
             return
         try:
-            callers = read_callers(self._path)
+            callers = read_callers(self._path, self._limit)
         except CallersFileError as error:
             self.broken = True
             get_logger().error("the callers known before stay", reason=str(error))

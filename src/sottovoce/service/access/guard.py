@@ -11,7 +11,8 @@ from typing import Any, Final, NoReturn
 
 import grpc
 
-from sottovoce.service.access.access import Access, Caller
+from sottovoce.service.access.access import Access
+from sottovoce.service.access.callers import Caller
 from sottovoce.service.access.refusals import Refused
 from sottovoce.wire.status import DETAILS_KEY
 
@@ -133,22 +134,27 @@ class _AsyncGuard:
     def handler(self, method: str, handler: Handler) -> Handler:
         behaviour = _behaviour(handler)
 
-        async def begin(asked: Any, context: Any) -> Any:
+        async def call(asked: Any, context: Any) -> Any:
             try:
-                _CALLER.set(self._access.admit(method, context))
+                _CALLER.set(admit(method, context))
             except Refused as refused:
                 await context.abort(refused.code, str(refused), _details(refused))
-            return self._while_let_in(method, asked, context) if streams_in else asked
-
-        async def call(asked: Any, context: Any) -> Any:
-            return await behaviour(await begin(asked, context), context)
+            if streams_in:
+                asked = self._while_let_in(method, asked, context)
+            return await behaviour(asked, context)
 
         async def stream(asked: Any, context: Any) -> AsyncIterator[Any]:
-            async with aclosing(behaviour(await begin(asked, context), context)) as answers:
+            try:
+                _CALLER.set(admit(method, context))
+            except Refused as refused:
+                await context.abort(refused.code, str(refused), _details(refused))
+            if streams_in:
+                asked = self._while_let_in(method, asked, context)
+            async with aclosing(behaviour(asked, context)) as answers:
                 async for answer in self._while_let_in(method, answers, context):
                     yield answer
 
-        streams_in = handler.request_streaming
+        admit, streams_in = self._access.admit, handler.request_streaming
         return _like(handler, stream if inspect.isasyncgenfunction(behaviour) else call)
 
     async def _while_let_in(

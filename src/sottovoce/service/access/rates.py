@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
+from typing import Final
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,6 +13,9 @@ class Limit:
 
     per_second: float
     burst: int
+
+
+NO_LIMIT: Final = Limit(0.0, 1)
 
 
 class Rates:

@@ -54,13 +54,12 @@ def without_rule(method: str) -> Refused:
     )
 
 
-def credentials_missing(*, certificates: bool) -> Refused:
+def credentials_missing() -> Refused:
     """Return the refusal of a call that does not say whose it is."""
-    wanted = "a bearer token" + (" or a client certificate" if certificates else "")
     return Refused(
         grpc.StatusCode.UNAUTHENTICATED,
         "CREDENTIALS_MISSING",
-        f"{wanted} is needed: `authorization: Bearer TOKEN` in the call's metadata",
+        "a token is needed: `authorization: Bearer TOKEN` in the call's metadata",
     )
 
 
