@@ -9,7 +9,9 @@ from pathlib import Path
 
 import grpc
 import pytest
+from prometheus_client import CollectorRegistry
 
+from sottovoce.client.settings import CallerSettings
 from sottovoce.data_sets import PROFILES, Terms
 from sottovoce.data_sets.creation import create_data_sets
 from sottovoce.data_sets.data_set import DAY_MS
@@ -20,6 +22,7 @@ from sottovoce_producer.counts import outcomes
 from sottovoce_producer.errors import ProducerError
 from sottovoce_producer.hand_over import RunningProducer
 from sottovoce_producer.rpc import Door
+from sottovoce_producer.settings import RunSettings
 
 sys.path.insert(0, str(Path(__file__).parent))
 from producer_log import batch, row, run_producer, writer_settings
@@ -39,7 +42,7 @@ def settings(broker, topic_prefix):
 def served(settings):
     """A writer behind its door, and the door's stub."""
     assembly = assemble(writer_settings(settings))
-    door = Door(assembly.writer, assembly.accounts, "127.0.0.1", 0)
+    door = Door(assembly.writer, assembly.accounts, RunSettings(rpc_port=0), CollectorRegistry())
     with grpc.insecure_channel(door.address) as channel:
         yield assembly, door, producer_pb2_grpc.ProducerServiceStub(channel)
     door.close()
@@ -99,8 +102,8 @@ def test_an_account_without_a_name_and_one_of_another_writer_are_refused(served,
             call(request)
         assert raised.value.code() == grpc.StatusCode.INVALID_ARGUMENT
     half = assemble(writer_settings(settings, writers=2, writer_index=1))
-    door = Door(half.writer, half.accounts, "127.0.0.1", 0)
-    running = RunningProducer(door.address)
+    door = Door(half.writer, half.accounts, RunSettings(rpc_port=0), CollectorRegistry())
+    running = RunningProducer(door.address, CallerSettings())
     try:
         errors = []
         for number in range(20):

@@ -6,7 +6,9 @@ import time
 from pathlib import Path
 
 import pytest
+from prometheus_client import CollectorRegistry
 
+from sottovoce.client.settings import CallerSettings
 from sottovoce.data_sets import PROFILES, Terms
 from sottovoce.data_sets.creation import create_data_sets
 from sottovoce.data_sets.data_set import DAY_MS, HOUR_MS, DataSetError
@@ -19,7 +21,7 @@ from sottovoce_producer.counts import outcomes
 from sottovoce_producer.errors import ProducerError, VaultError, WriterStoppedError
 from sottovoce_producer.hand_over import RunningProducer, open_sink
 from sottovoce_producer.rpc import Door
-from sottovoce_producer.settings import HandOverSettings
+from sottovoce_producer.settings import HandOverSettings, RunSettings
 from sottovoce_producer.vault_keys import VaultKeys
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -239,8 +241,8 @@ def test_plays_for_no_data_set_are_refused_and_the_writer_goes_on(open_writer):
 
 def test_a_running_producer_takes_plays_of_other_processes(settings, open_assembly):
     assembly = open_assembly()
-    door = Door(assembly.writer, assembly.accounts, "127.0.0.1", 0)
-    running = RunningProducer(door.address)
+    door = Door(assembly.writer, assembly.accounts, RunSettings(rpc_port=0), CollectorRegistry())
+    running = RunningProducer(door.address, CallerSettings())
     try:
         assert running.answers()
         assert running.cursor("s") is None
@@ -255,7 +257,7 @@ def test_a_running_producer_takes_plays_of_other_processes(settings, open_assemb
     finally:
         running.close()
         door.close()
-    assert not RunningProducer(door.address).answers()
+    assert not RunningProducer(door.address, CallerSettings()).answers()
 
 
 def test_where_no_producer_runs_one_can_be_insisted_on(settings):

@@ -51,7 +51,7 @@ def run() -> None:
     st.set_page_config(page_title="Sottovoce", page_icon=str(_IMAGES / "mark.svg"), layout="wide")
     st.logo(str(_IMAGES / "logo.svg"), size="large", icon_image=str(_IMAGES / "mark.svg"))
     st.html(f"<style>{style.CSS}</style>")
-    client = connect(settings.query_address, settings.dashboard_timeout_seconds)
+    client = connect(settings)
     memory: Memory = st.session_state.setdefault("memory", Memory(OrderedDict()))
     known = Asker(client, memory, lambda: datetime.now(UTC)).ask("status", Client.status)
     data_sets = () if known.value is None else tuple(known.value.data_sets)

@@ -8,7 +8,14 @@ from typing import Final
 import pyarrow as pa
 import streamlit as st
 
-from sottovoce.client import BadQuestion, Basis, Estimate, NotFound
+from sottovoce.client import (
+    BadQuestion,
+    Basis,
+    CredentialsUnusable,
+    Estimate,
+    NotAllowed,
+    NotFound,
+)
 from sottovoce_dashboard import wording
 from sottovoce_dashboard.asking import Answer
 from sottovoce_dashboard.charts.spec import Spec
@@ -73,6 +80,8 @@ def has_value[Value](answer: Answer[Value]) -> bool:
     problem = answer.problem
     if isinstance(problem, BadQuestion):
         st.error(f"This can't be asked: {problem}", icon=":material/error:")
+    elif isinstance(problem, NotAllowed | CredentialsUnusable):
+        st.error(f"The dashboard is not let in for this: {problem}", icon=":material/lock:")
     elif isinstance(problem, NotFound):
         st.info(f"Nothing found: {problem}", icon=":material/search_off:")
     elif problem is not None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Literal
 
-from sottovoce.client import DataSetStatus, Status
+from sottovoce.client import CredentialsUnusable, DataSetStatus, NotAllowed, Status
 from sottovoce_dashboard import wording
 from sottovoce_dashboard.asking import Answer, Memory
 
@@ -33,6 +33,11 @@ def judge(
     status: Answer[Status], data_set: str, memory: Memory, address: str, now: datetime
 ) -> Freshness:
     """Judge from the last status, and whether it is a new one."""
+    if isinstance(status.problem, NotAllowed | CredentialsUnusable):
+        return Freshness(
+            "down",
+            f"The query service at {address} does not let the dashboard in: {status.problem}.",
+        )
     if status.problem is not None:
         return Freshness("down", _away(status.problem.reason, memory, address))
     known = None if status.value is None else status.value.data_sets.get(data_set)

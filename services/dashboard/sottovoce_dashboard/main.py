@@ -62,6 +62,7 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         settings = load_settings(DashboardSettings, PROGRAM, given)
         require_port(settings.dashboard_host, settings.dashboard_port)
+        settings.client(settings.query_address).close()  # what can't be shown is said now
     except SottovoceError as error:
         end_with_error(error)
         return

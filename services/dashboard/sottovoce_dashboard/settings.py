@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from sottovoce.client.settings import CallerSettings
 
 
-class DashboardSettings(BaseSettings):
+class DashboardSettings(CallerSettings):
     """What the dashboard can be told."""
-
-    model_config = SettingsConfigDict(env_prefix="SOTTOVOCE_", frozen=True, extra="ignore")
 
     query_address: str = Field(
         "127.0.0.1:50051", pattern=r"^\S+:\d+$", description="The query service, HOST:PORT"

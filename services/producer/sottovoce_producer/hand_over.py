@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final, cast
@@ -10,6 +11,7 @@ import grpc
 
 from sottovoce.catalogue import int_to_spotify_id, name_track_id
 from sottovoce.catalogue.errors import TrackIdError
+from sottovoce.client.settings import CallerSettings
 from sottovoce.wire import listens as wire
 from sottovoce.wire.v1 import producer_pb2, producer_pb2_grpc
 from sottovoce_producer.accounts import Accounts
@@ -23,6 +25,11 @@ from sottovoce_producer.writer import Batch
 
 _ANSWERS_WITHIN_SECONDS: Final = 5.0
 _WRITES_WITHIN_SECONDS: Final = 120.0
+_NOT_LET_IN: Final = (
+    grpc.StatusCode.UNAUTHENTICATED,
+    grpc.StatusCode.PERMISSION_DENIED,
+    grpc.StatusCode.RESOURCE_EXHAUSTED,
+)
 
 
 class RunningProducer:
@@ -30,12 +37,17 @@ class RunningProducer:
 
     Args:
         target: HOST:PORT.
+        caller: what is shown there, and whom is trusted.
+
+    Raises:
+        CredentialsUnusable: a file can't be read, or the token would go unencrypted.
     """
 
-    def __init__(self, target: str) -> None:
+    def __init__(self, target: str, caller: CallerSettings) -> None:
         self._target = target
-        self._channel = grpc.insecure_channel(
-            target, options=[("grpc.max_send_message_length", MAX_REQUEST_BYTES)]
+        self._metadata = caller.metadata
+        self._channel = caller.channel(
+            target, [("grpc.max_send_message_length", MAX_REQUEST_BYTES)]
         )
         self._stub = producer_pb2_grpc.ProducerServiceStub(self._channel)
 
@@ -48,16 +60,29 @@ class RunningProducer:
         """
         request = producer_pb2.GetCursorRequest()
         try:
-            self._stub.GetCursor(request, timeout=_ANSWERS_WITHIN_SECONDS)
+            self._stub.GetCursor(
+                request, timeout=_ANSWERS_WITHIN_SECONDS, metadata=self._metadata()
+            )
         except grpc.RpcError as error:
             code = cast("grpc.Call", error).code()
-            if code == grpc.StatusCode.UNAVAILABLE:
+            if code == grpc.StatusCode.UNAVAILABLE and not _listens(self._target):
                 return False
+            if code == grpc.StatusCode.UNAVAILABLE:
+                raise ProducerError(
+                    f"something listens at rpc_target {self._target} but can't be talked to "
+                    f"({cast('grpc.Call', error).details()}): a producer that speaks TLS needs "
+                    "ca_file, and client_cert_file where it asks for one"
+                ) from error
             if code == grpc.StatusCode.DEADLINE_EXCEEDED:
                 raise ProducerError(
                     f"rpc_target {self._target} did not answer within "
                     f"{_ANSWERS_WITHIN_SECONDS:g} s: if a producer runs there, it is busy, so try "
                     "again; if none does, let this process write: --hand-over never"
+                ) from error
+            if code in _NOT_LET_IN:
+                raise ProducerError(
+                    f"the producer at {self._target} does not let this caller in: "
+                    f"{cast('grpc.Call', error).details()}"
                 ) from error
             raise ProducerError(
                 f"what answers at rpc_target {self._target} is no producer ({code.name})"
@@ -68,7 +93,9 @@ class RunningProducer:
         """Return where a source stands."""
         request = producer_pb2.GetCursorRequest(source=source)
         try:
-            response = self._stub.GetCursor(request, timeout=_WRITES_WITHIN_SECONDS)
+            response = self._stub.GetCursor(
+                request, timeout=_WRITES_WITHIN_SECONDS, metadata=self._metadata()
+            )
         except grpc.RpcError as error:
             raise self._gone(error) from error
         return response.cursor if response.HasField("cursor") else None
@@ -86,7 +113,9 @@ class RunningProducer:
             plays=_messages(batch.plays),
         )
         try:
-            responses = self._stub.WritePlays(iter([request]), timeout=_WRITES_WITHIN_SECONDS)
+            responses = self._stub.WritePlays(
+                iter([request]), timeout=_WRITES_WITHIN_SECONDS, metadata=self._metadata()
+            )
             counts = next(responses).counts
         except (grpc.RpcError, StopIteration) as error:
             raise self._gone(error) from error
@@ -101,7 +130,9 @@ class RunningProducer:
         """
         request = producer_pb2.ConnectAccountRequest(account=account, tokens=tokens)
         try:
-            self._stub.ConnectAccount(request, timeout=_WRITES_WITHIN_SECONDS)
+            self._stub.ConnectAccount(
+                request, timeout=_WRITES_WITHIN_SECONDS, metadata=self._metadata()
+            )
         except grpc.RpcError as error:
             why = cast("grpc.Call", error).details()
             raise ProducerError(
@@ -167,7 +198,7 @@ def open_accounts(settings: HandOverSettings) -> Iterator[RunningProducer | Acco
 @contextmanager
 def _open(settings: HandOverSettings) -> Iterator[RunningProducer | Assembly]:
     if settings.hand_over != "never":
-        running = RunningProducer(settings.rpc_target)
+        running = RunningProducer(settings.rpc_target, settings)
         try:
             if running.answers():
                 yield running
@@ -184,6 +215,16 @@ def _open(settings: HandOverSettings) -> Iterator[RunningProducer | Assembly]:
         yield assembly
     finally:
         assembly.close()
+
+
+def _listens(target: str) -> bool:
+    """Whether anything does, a producer or not: what may be one must not be written beside."""
+    host, _, port = target.rpartition(":")
+    try:
+        with socket.create_connection((host.strip("[]"), int(port)), _ANSWERS_WITHIN_SECONDS):
+            return True
+    except (OSError, ValueError):
+        return False
 
 
 def _messages(plays: Plays) -> Iterator[producer_pb2.Play]:

@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Final
+from typing import Final, cast
 
 import grpc
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection
+from grpc_health.v1 import health, health_pb2
+from prometheus_client import CollectorRegistry
 
 from sottovoce.data_sets.data_set import DataSetError
 from sottovoce.kafka.errors import LogError
+from sottovoce.service.access import Access, GuardedServer, add_port
+from sottovoce.service.access.technical import add_technical_services
 from sottovoce.wire.v1 import producer_pb2, producer_pb2_grpc
 from sottovoce_producer.accounts import Accounts
 from sottovoce_producer.errors import AccountRefusedError, ProducerError
 from sottovoce_producer.plays import PlayRow, Plays
+from sottovoce_producer.settings import RunSettings
 from sottovoce_producer.sources import Sink
 from sottovoce_producer.writer import Batch
 
@@ -156,17 +159,20 @@ class Door:
     Args:
         sink: the writer.
         accounts: the writer's.
-        host: address to listen on.
-        port: 0 takes a free one.
+        settings: address, port, who is let in.
+        registry: where refusals are counted.
 
     Attributes:
         address: HOST:PORT.
 
     Raises:
         ProducerError: the port is taken.
+        AccessError: the settings let the wrong people in, or nobody.
     """
 
-    def __init__(self, sink: Sink, accounts: Accounts, host: str, port: int) -> None:
+    def __init__(
+        self, sink: Sink, accounts: Accounts, settings: RunSettings, registry: CollectorRegistry
+    ) -> None:
         self._server = grpc.server(
             ThreadPoolExecutor(_CALLS, thread_name_prefix="rpc"),
             options=[
@@ -174,21 +180,20 @@ class Door:
                 ("grpc.max_receive_message_length", MAX_REQUEST_BYTES),
             ],
         )
+        guarded = GuardedServer(self._server, Access.of(settings, registry))
         producer_pb2_grpc.add_ProducerServiceServicer_to_server(
-            ProducerService(sink, accounts), self._server
+            ProducerService(sink, accounts), cast("grpc.Server", guarded)
         )
         self._health = health.HealthServicer()
-        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
-        reflection.enable_server_reflection(
-            (SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME), self._server
-        )
+        add_technical_services(guarded, settings, self._health, SERVICE)
         try:
-            bound = self._server.add_insecure_port(f"{host}:{port}")
+            bound = add_port(self._server, settings, "rpc_host", settings.rpc_port)
         except RuntimeError as error:
             raise ProducerError(
-                f"rpc_port {port} on {host} can't be used: choose another, or 0 for none"
+                f"rpc_port {settings.rpc_port} on {settings.rpc_host} can't be used: choose "
+                "another, or 0 for none"
             ) from error
-        self.address = f"{host}:{bound}"
+        self.address = f"{settings.rpc_host}:{bound}"
         self._server.start()
         for name in ("", SERVICE):
             self._health.set(name, health_pb2.HealthCheckResponse.SERVING)

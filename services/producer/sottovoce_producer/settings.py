@@ -8,6 +8,8 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 from pydantic_settings import CliPositionalArg
 
+from sottovoce.client.settings import CallerSettings
+from sottovoce.service.access import AccessSettings
 from sottovoce.service.settings import ServiceSettings
 from sottovoce_producer.filters import FilterSettings
 from sottovoce_producer.sources.spotify.settings import SpotifySettings
@@ -45,7 +47,7 @@ class WriterSettings(ServiceSettings):
         return self
 
 
-class HandOverSettings(WriterSettings):
+class HandOverSettings(WriterSettings, CallerSettings):
     """Commands that hand plays to a running producer, or write them themselves."""
 
     rpc_target: str = Field(
@@ -87,7 +89,7 @@ class LogSettings(HandOverSettings):
     )
 
 
-class RunSettings(WriterSettings, SpotifySettings):
+class RunSettings(WriterSettings, SpotifySettings, AccessSettings):
     """`sottovoce-producer run`: a writer with its door, the simulator and Spotify if asked for."""
 
     rpc_host: str = Field("127.0.0.1", description="Address that the producer's own gRPC is on")

@@ -7,16 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Final
 
 import grpc
-from google.protobuf import any_pb2, duration_pb2
+from google.protobuf import duration_pb2
 from google.protobuf.message import Message
-from google.rpc import code_pb2, error_details_pb2, status_pb2
+from google.rpc import error_details_pb2, status_pb2
 
 from sottovoce.errors import SottovoceError
-
-DOMAIN: Final = "sottovoce"
+from sottovoce.wire.status import rich_status
 
 
 class QuestionError(SottovoceError):
@@ -47,17 +45,7 @@ class QuestionError(SottovoceError):
 
     def to_status(self) -> status_pb2.Status:
         """Return the rich status that travels as `grpc-status-details-bin`."""
-        info = error_details_pb2.ErrorInfo(
-            reason=self.reason, domain=DOMAIN, metadata=self.metadata
-        )
-        packed = []
-        for detail in (info, *self.details):
-            box = any_pb2.Any()
-            box.Pack(detail)
-            packed.append(box)
-        return status_pb2.Status(
-            code=code_pb2.Code.Value(self.code.name), message=str(self), details=packed
-        )
+        return rich_status(self.code, str(self), self.reason, self.metadata, self.details)
 
 
 def bad_question(field: str, message: str, reason: str = "BAD_QUESTION") -> QuestionError:

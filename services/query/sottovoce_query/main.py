@@ -7,11 +7,12 @@ import sys
 import threading
 
 import grpc
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection
+from grpc_health.v1 import health, health_pb2
 
 import sottovoce
 from sottovoce.errors import SottovoceError
+from sottovoce.service.access import Access, GuardedServer, add_port
+from sottovoce.service.access.technical import add_technical_services
 from sottovoce.service.logging import configure_logging, get_logger
 from sottovoce.service.metrics import new_registry, serve_metrics
 from sottovoce.service.settings import end_with_error, load_settings
@@ -124,10 +125,9 @@ class Query:
         settings = self._settings
         await self._set_health(health_pb2.HealthCheckResponse.NOT_SERVING)
         server = grpc.aio.server(options=_OPTIONS, maximum_concurrent_rpcs=settings.query_max_rpcs)
-        server.add_generic_rpc_handlers((self._service.handler(),))
-        health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
-        names = (SERVICE_NAME, health.SERVICE_NAME, reflection.SERVICE_NAME)
-        reflection.enable_server_reflection(names, server)
+        guarded = GuardedServer(server, Access.of(settings, self._registry))
+        guarded.add_generic_rpc_handlers((self._service.handler(),))
+        add_technical_services(guarded, settings, self._health, SERVICE_NAME)
         port = _listen(server, settings)
         serve_metrics(settings, self._registry)
         await server.start()
@@ -153,14 +153,13 @@ class Query:
 
 
 def _listen(server: grpc.aio.Server, settings: QuerySettings) -> int:
-    address = f"{settings.query_host}:{settings.query_port}"
     try:
-        port = server.add_insecure_port(address)
+        return add_port(server, settings, "query_host", settings.query_port)
     except RuntimeError as error:
         raise AddressInUseError(
-            f"gRPC can't listen on {address}: choose another query_port"
+            f"gRPC can't listen on {settings.query_host}:{settings.query_port}: choose another "
+            "query_port"
         ) from error
-    return port
 
 
 async def _serve(settings: QuerySettings, shutdown: Shutdown) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Any, Final
+from typing import Final
 
 from google.protobuf.message import Message
 
@@ -37,12 +37,18 @@ class Holds(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One unary method of `QueryService`."""
+    """One unary method of `QueryService`.
+
+    Attributes:
+        answer: works it out; `totals` only where `tells_totals`.
+        tells_totals: whether operators are told true totals that nobody else is.
+    """
 
     name: str
     request: type[Message]
-    answer: Callable[[Any, Sources], Message]
+    answer: Callable[..., Message]
     holds: Holds
+    tells_totals: bool = False
 
     def stamp(self, data_set: str, sources: Sources) -> Hashable:
         """Return what an answer's stamp must be for it to hold; None: never kept."""
@@ -87,5 +93,5 @@ QUESTIONS: Final = (
     ),
     Question("SearchTracks", query_pb2.SearchTracksRequest, search_tracks, Holds.FOR_A_CATALOGUE),
     Question("GetBudget", query_pb2.GetBudgetRequest, get_budget, Holds.NEVER),
-    Question("GetStatus", query_pb2.GetStatusRequest, get_status, Holds.NEVER),
+    Question("GetStatus", query_pb2.GetStatusRequest, get_status, Holds.NEVER, tells_totals=True),
 )

@@ -13,6 +13,7 @@ from google.protobuf import duration_pb2
 from google.protobuf.message import DecodeError
 from google.rpc import error_details_pb2
 
+from sottovoce.service.access import Role, current_caller
 from sottovoce.service.logging import get_logger
 from sottovoce.wire.v1 import query_pb2
 from sottovoce_query.answers import Answers
@@ -49,7 +50,7 @@ class QueryService:
         self._answers = answers
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="answer")
         self._max_waiting = max_waiting
-        self._running: dict[tuple[str, bytes], asyncio.Future[bytes]] = {}
+        self._running: dict[tuple[str, bytes, bool], asyncio.Future[bytes]] = {}
         self._trends: dict[Watch, tuple[int, asyncio.Future[Any]]] = {}
         self._sources: Sources | None = None
         self._changed = asyncio.Event()
@@ -100,7 +101,8 @@ class QueryService:
                     stamp, data_set, answer = kept
                     if stamp == question.stamp(data_set, sources):
                         return answer
-                return await self._work(question, asked)
+                totals = question.tells_totals and current_caller().has(Role.OPERATOR)
+                return await self._work(question, asked, totals)
             except QuestionError as error:
                 code = error.code.name
                 await _refuse(context, error)
@@ -130,9 +132,9 @@ class QueryService:
             )
         return self._sources
 
-    async def _work(self, question: Question, asked: bytes) -> bytes:
+    async def _work(self, question: Question, asked: bytes, totals: bool) -> bytes:
         sources = self._ready()
-        running = self._running.get((question.name, asked))
+        running = self._running.get((question.name, asked, totals))
         if running is None:
             if len(self._running) >= self._max_waiting:
                 raise _too_many(len(self._running))
@@ -144,27 +146,30 @@ class QueryService:
                     "MALFORMED",
                     f"{len(asked)} bytes that are no {question.request.DESCRIPTOR.name}",
                 ) from error
-            running = asyncio.ensure_future(self._work_out(question, request, asked, sources))
+            running = asyncio.ensure_future(
+                self._work_out(question, request, asked, sources, totals)
+            )
             running.add_done_callback(lambda each: each.cancelled() or each.exception())
-            self._running[question.name, asked] = running
+            self._running[question.name, asked, totals] = running
         return await asyncio.shield(running)
 
     async def _work_out(
-        self, question: Question, request: Any, asked: bytes, sources: Sources
+        self, question: Question, request: Any, asked: bytes, sources: Sources, totals: bool
     ) -> bytes:
         try:
             data_set = getattr(request, "data_set", "")
             stamp = question.stamp(data_set, sources)  # before: what changes meanwhile shows
             loop = asyncio.get_running_loop()
+            more = {"totals": totals} if question.tells_totals else {}
             answer: bytes = await loop.run_in_executor(
                 self._pool,
-                lambda: question.answer(request, sources).SerializeToString(),
+                lambda: question.answer(request, sources, **more).SerializeToString(),
             )
             if stamp is not None:
                 self._answers.put(question.name, asked, stamp, data_set, answer)
             return answer
         finally:
-            del self._running[question.name, asked]
+            del self._running[question.name, asked, totals]
 
     async def _watch_trends(
         self, request: query_pb2.WatchTrendsRequest, context: Context

@@ -6,11 +6,12 @@ from typing import Literal
 
 from pydantic import Field
 
+from sottovoce.service.access import AccessSettings
 from sottovoce.service.settings import ServiceSettings
 from sottovoce_query.releases.plans import HISTORY_SHARES, LIVE_SHARES
 
 
-class QuerySettings(ServiceSettings):
+class QuerySettings(ServiceSettings, AccessSettings):
     """What the query service can be told."""
 
     privacy_mode: Literal["enforced", "personal"] = Field(

@@ -15,6 +15,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
         "Import catalogues of tracks and put them to use.",
     ),
     "terms": ("sottovoce.cli.terms:app", "Show and change what coming slices are pinned to."),
+    "access": ("sottovoce.cli.access:app", "Say who is let in to the services, and for what."),
     "seal": ("sottovoce.cli.seal:app", "Close days of a data set's past."),
 }
 """Each command: where its typer application is, and its line in `sottovoce --help`."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from sottovoce.cli.asking import counting, looking, ranking
+from sottovoce.cli.asking.connecting import with_credentials
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -30,4 +31,4 @@ for _command in (
     looking.trends,
     looking.status,
 ):
-    app.command()(_command)
+    app.command()(with_credentials(_command))

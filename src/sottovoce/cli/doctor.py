@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sottovoce.cli.asking.connecting import connect, with_credentials
 from sottovoce.cli.asking.where import DEFAULT_ADDRESS, AddressOption
 from sottovoce.cli.kafka_options import with_kafka
 from sottovoce.cli.output import FormatOption, OutputFormat, print_json
@@ -22,6 +23,7 @@ _STYLES = {"ok": "green", "warn": "yellow", "fail": "bold red"}
 
 
 @app.command()
+@with_credentials
 @with_kafka
 def doctor(
     kafka: KafkaSettings,
@@ -50,7 +52,7 @@ def _examine(kafka: KafkaSettings, address: str, machine: bool) -> Iterator[Find
     yield from examine_machine(default_folder())
     if not machine:
         yield from examine_kafka(kafka)
-        yield from examine_query(address)
+        yield from examine_query(address, connect)
 
 
 def _print(finding: Finding) -> None:

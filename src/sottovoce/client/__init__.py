@@ -34,9 +34,11 @@ from sottovoce.client.budget import (
     SliceBudget,
 )
 from sottovoce.client.client import Client
+from sottovoce.client.credentials import Tls
 from sottovoce.client.errors import (
     BadQuestion,
     BudgetSpent,
+    CredentialsUnusable,
     NoBudget,
     NoLongerHeld,
     NotAllowed,
@@ -62,6 +64,7 @@ __all__ = [
     "Client",
     "Correlation",
     "Count",
+    "CredentialsUnusable",
     "DataSetBudget",
     "DataSetStatus",
     "Distribution",
@@ -88,6 +91,7 @@ __all__ = [
     "SliceBudget",
     "Status",
     "TimeRange",
+    "Tls",
     "TooManyQuestions",
     "Top",
     "TopEntry",

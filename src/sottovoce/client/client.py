@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Self
 
 import grpc
@@ -12,6 +13,7 @@ from sottovoce.client import answers, calls
 from sottovoce.client.asked import Series, TimeRange
 from sottovoce.client.budget import Budget, LedgerCharge
 from sottovoce.client.calls import AnyTrack, By, Call, Grain, Kind, SeriesGrain
+from sottovoce.client.credentials import Tls
 from sottovoce.client.transport import GrpcTransport, Transport
 from sottovoce.wire.v1 import query_pb2
 
@@ -21,7 +23,11 @@ class Client:
 
     Args:
         address: HOST:PORT.
-        credentials: for TLS; None for a plain connection.
+        token: what to show as a bearer, or the file that holds it.
+        tls: how to speak TLS; None for a plain connection.
+        credentials: of gRPC, instead of `tls`.
+        tls_terminated_elsewhere: whether the token may go over a plain connection to another
+            machine, because a mesh or a proxy speaks TLS.
         timeout: seconds that an answer may take.
         transport: what to use instead of gRPC.
 
@@ -40,11 +46,19 @@ class Client:
         self,
         address: str = "127.0.0.1:50051",
         *,
+        token: str | Path | None = None,
+        tls: Tls | None = None,
         credentials: grpc.ChannelCredentials | None = None,
+        tls_terminated_elsewhere: bool = False,
         timeout: float = 30.0,
         transport: Transport | None = None,
     ) -> None:
-        self._transport = transport or GrpcTransport(address, credentials)
+        self._transport = transport or GrpcTransport(
+            address,
+            tls.channel_credentials() if tls and credentials is None else credentials,
+            token,
+            tls_terminated_elsewhere=tls_terminated_elsewhere,
+        )
         self._timeout = timeout
 
     def _ask[Answer](self, call: Call[Answer]) -> Answer:

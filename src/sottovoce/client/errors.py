@@ -65,6 +65,10 @@ class NotAllowed(QueryError):
     """The service does not let this caller ask this."""
 
 
+class CredentialsUnusable(QueryError):
+    """What the caller was told to show can't be shown: nothing was asked."""
+
+
 class Unavailable(QueryError):
     """The service can't be reached, is starting, or is ending."""
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import suppress
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, Final, Protocol
 
 import grpc
 from google.protobuf.message import DecodeError, Message
 from google.rpc import error_details_pb2, status_pb2
 
+from sottovoce.client.credentials import BearerToken
 from sottovoce.client.errors import (
     BadQuestion,
     BudgetSpent,
@@ -24,10 +26,10 @@ from sottovoce.client.errors import (
     TooManyQuestions,
     Unavailable,
 )
+from sottovoce.wire.status import DETAILS_KEY
 from sottovoce.wire.v1 import query_pb2
 
 _SERVICE: Final = query_pb2.DESCRIPTOR.services_by_name["QueryService"]
-_DETAILS: Final = "grpc-status-details-bin"
 _ERRORS: Final[dict[grpc.StatusCode, type[QueryError]]] = {
     grpc.StatusCode.INVALID_ARGUMENT: BadQuestion,
     grpc.StatusCode.NOT_FOUND: NotFound,
@@ -103,10 +105,26 @@ class GrpcTransport:
     Args:
         address: HOST:PORT.
         credentials: for TLS; None for a plain connection.
+        token: what to show as a bearer, or the file that holds it.
+        tls_terminated_elsewhere: whether the token may go to another machine unencrypted.
+
+    Raises:
+        CredentialsUnusable: the token would be readable on its way.
     """
 
-    def __init__(self, address: str, credentials: grpc.ChannelCredentials | None = None) -> None:
+    def __init__(
+        self,
+        address: str,
+        credentials: grpc.ChannelCredentials | None = None,
+        token: str | Path | None = None,
+        *,
+        tls_terminated_elsewhere: bool = False,
+    ) -> None:
         self.address = address
+        bearer = BearerToken(token)
+        if credentials is None and not tls_terminated_elsewhere:
+            bearer.require_private(address)
+        self._metadata = bearer.metadata
         self._channel = (
             grpc.insecure_channel(address, _OPTIONS)
             if credentials is None
@@ -120,13 +138,13 @@ class GrpcTransport:
         if call is None:
             call = self._calls[method] = self._channel.unary_unary(*_names(method))
         try:
-            return call(request, timeout=timeout)
+            return call(request, timeout=timeout, metadata=self._metadata())
         except grpc.RpcError as error:
             raise as_query_error(error, self.address) from error
 
     def stream(self, method: str, request: Message) -> Iterator[Any]:
         """Yield responses; ending the iteration ends the call."""
-        call = self._channel.unary_stream(*_names(method))(request)
+        call = self._channel.unary_stream(*_names(method))(request, metadata=self._metadata())
         try:
             yield from call
         except grpc.RpcError as error:
@@ -145,10 +163,26 @@ class AsyncGrpcTransport:
     Args:
         address: HOST:PORT.
         credentials: for TLS; None for a plain connection.
+        token: what to show as a bearer, or the file that holds it.
+        tls_terminated_elsewhere: whether the token may go to another machine unencrypted.
+
+    Raises:
+        CredentialsUnusable: the token would be readable on its way.
     """
 
-    def __init__(self, address: str, credentials: grpc.ChannelCredentials | None = None) -> None:
+    def __init__(
+        self,
+        address: str,
+        credentials: grpc.ChannelCredentials | None = None,
+        token: str | Path | None = None,
+        *,
+        tls_terminated_elsewhere: bool = False,
+    ) -> None:
         self.address = address
+        bearer = BearerToken(token)
+        if credentials is None and not tls_terminated_elsewhere:
+            bearer.require_private(address)
+        self._metadata = bearer.metadata
         self._channel = (
             grpc.aio.insecure_channel(address, _OPTIONS)
             if credentials is None
@@ -162,13 +196,13 @@ class AsyncGrpcTransport:
         if call is None:
             call = self._calls[method] = self._channel.unary_unary(*_names(method))
         try:
-            return await call(request, timeout=timeout)
+            return await call(request, timeout=timeout, metadata=self._metadata())
         except grpc.RpcError as error:
             raise as_query_error(error, self.address) from error
 
     async def stream(self, method: str, request: Message) -> AsyncIterator[Any]:
         """Yield responses; ending the iteration ends the call."""
-        call = self._channel.unary_stream(*_names(method))(request)
+        call = self._channel.unary_stream(*_names(method))(request, metadata=self._metadata())
         try:
             async for response in call:
                 yield response
@@ -217,7 +251,7 @@ def _details(
 ) -> tuple[error_details_pb2.ErrorInfo, timedelta | None]:
     info, retry_after = error_details_pb2.ErrorInfo(), None
     for key, value in metadata:
-        if key != _DETAILS:
+        if key != DETAILS_KEY:
             continue
         with suppress(DecodeError):
             for box in status_pb2.Status.FromString(value).details:

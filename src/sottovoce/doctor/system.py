@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Final
 
@@ -113,10 +113,15 @@ def _consumer(settings: KafkaSettings, data_set: DataSet, now_ms: int) -> Findin
     return Finding(name, Level.OK, f"{stands}; {admitted:,} counted, {refused:,} refused.")
 
 
-def examine_query(address: str) -> Iterator[Finding]:
-    """Ask the query service how it is."""
+def examine_query(address: str, connect: Callable[[str, float], Client]) -> Iterator[Finding]:
+    """Ask the query service how it is.
+
+    Args:
+        address: HOST:PORT.
+        connect: returns a client of it, with a time-out in seconds.
+    """
     try:
-        with Client(address, timeout=5.0) as client:
+        with connect(address, 5.0) as client:
             status = client.status()
     except QueryError as error:
         yield Finding(

@@ -7,7 +7,7 @@ import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from tests.unit.query.conftest import hold, sources_of
+from tests.unit.query.conftest import serve
 from tests.unit.query.crowd import HISTORY, Crowd
 from tests.unit.query.serving import Serving
 from typer.testing import CliRunner
@@ -27,7 +27,7 @@ def address(crowd):
     past = Crowd(HISTORY, 86_400_000 * 12_000, slices=4, listens=400, seed=2)
     crowds = {"live": crowd, "history": past}
     serving = Serving()
-    serving.open(sources_of(crowds, {name: hold(each) for name, each in crowds.items()}))
+    serving.open(serve(crowds))
     yield serving.address
     serving.stop()
 

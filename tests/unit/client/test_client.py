@@ -254,7 +254,7 @@ def test_the_examples_run(monkeypatch, module):
     loaded = __import__(f"sottovoce.client.{module}", fromlist=[module])
     kind = {"client": FakeTransport, "async_client": AsyncFakeTransport}[module]
     name = {"client": "GrpcTransport", "async_client": "AsyncGrpcTransport"}[module]
-    monkeypatch.setattr(loaded, name, lambda *_: kind(GetStatus=status(), ListTop=top()))
+    monkeypatch.setattr(loaded, name, lambda *_, **__: kind(GetStatus=status(), ListTop=top()))
     results = doctest.testmod(loaded)
     assert results.attempted >= 3
     assert results.failed == 0

@@ -2,7 +2,7 @@ from collections import OrderedDict
 
 from tests.unit.dashboard.made_up import MINUTE, NOON, SECOND, history, live, status
 
-from sottovoce.client import Unavailable
+from sottovoce.client import NotAllowed, Unavailable
 from sottovoce_dashboard.asking import Answer, Memory
 from sottovoce_dashboard.freshness import judge
 
@@ -39,6 +39,14 @@ def test_before_anything_is_complete_it_waits_and_says_why():
     assert told.state == "waiting"
     assert told.sentence.endswith("It waits.")
     assert judged(answered(live()), "history").state == "waiting"
+
+
+def test_a_dashboard_that_is_not_let_in_says_so_and_not_that_nobody_answers():
+    told = judged(Answer(problem=NotAllowed("a token is needed", reason="CREDENTIALS_MISSING")))
+    assert told.state == "down"
+    assert told.sentence == (
+        "The query service at host:1 does not let the dashboard in: a token is needed."
+    )
 
 
 def test_down_says_since_when_and_of_when_the_answers_below_are():

@@ -5,6 +5,7 @@ import pytest
 from typer.testing import CliRunner
 
 from sottovoce.cli.program import program
+from sottovoce.client.settings import CallerSettings
 from sottovoce.doctor import Level, examine_kafka, examine_machine, examine_query
 from sottovoce.kafka import KafkaSettings
 from sottovoce.local import prerequisites
@@ -60,7 +61,7 @@ def test_without_a_broker_nothing_of_kafka_is_looked_at_further():
 
 
 def test_a_query_service_that_is_not_there_is_a_warning():
-    [found] = examine_query("127.0.0.1:1")
+    [found] = examine_query("127.0.0.1:1", CallerSettings().client)
     assert found.level is Level.WARN
     assert "sottovoce-query" in found.sentence
 

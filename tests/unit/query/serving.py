@@ -6,17 +6,25 @@ import asyncio
 import threading
 
 import grpc
+from grpc_health.v1 import health
 from prometheus_client import CollectorRegistry
 
+from sottovoce.service.access import Access, AccessSettings, GuardedServer, add_port
+from sottovoce.service.access.technical import add_technical_services
 from sottovoce_query.answers import Answers
 from sottovoce_query.metrics import CallMetrics
-from sottovoce_query.service import QueryService
+from sottovoce_query.service import SERVICE_NAME, QueryService
+
+
+class ServingSettings(AccessSettings):
+    query_host: str = "127.0.0.1"
 
 
 class Serving:
-    """Serves from its own event loop in a thread."""
+    """Serves from its own event loop in a thread, with a door as the settings have it."""
 
-    def __init__(self, *, max_waiting=16, cache_bytes=1 << 20):
+    def __init__(self, *, max_waiting=16, cache_bytes=1 << 20, access=None):
+        self._settings = access or ServingSettings()
         self.registry = CollectorRegistry()
         self.answers = Answers(cache_bytes)
         self._max_waiting = max_waiting
@@ -32,8 +40,10 @@ class Serving:
             CallMetrics(self.registry), self.answers, workers=2, max_waiting=self._max_waiting
         )
         server = grpc.aio.server()
-        server.add_generic_rpc_handlers((self.service.handler(),))
-        self.address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
+        guarded = GuardedServer(server, Access.of(self._settings, self.registry))
+        guarded.add_generic_rpc_handlers((self.service.handler(),))
+        add_technical_services(guarded, self._settings, health.aio.HealthServicer(), SERVICE_NAME)
+        self.address = f"127.0.0.1:{add_port(server, self._settings, 'query_host', 0)}"
         await server.start()
         self._started.set()
         await self._stop.wait()
@@ -50,6 +60,10 @@ class Serving:
     def calls(self, method, code="OK"):
         labels = {"method": method, "code": code}
         return self.registry.get_sample_value("sottovoce_query_calls_total", labels) or 0
+
+    def refusals(self, method, reason):
+        labels = {"method": method, "reason": reason}
+        return self.registry.get_sample_value("sottovoce_access_refusals_total", labels) or 0
 
     def stop(self):
         self.call(self._stop.set)

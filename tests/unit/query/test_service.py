@@ -48,9 +48,9 @@ def worked_out(monkeypatch):
     counts = Counter()
 
     def counted(question):
-        def answer(request, sources):
+        def answer(request, sources, **more):
             counts[question.name] += 1
-            return question.answer(request, sources)
+            return question.answer(request, sources, **more)
 
         return replace(question, answer=answer)
 

@@ -42,7 +42,7 @@ def main(arguments: list[str]) -> None:
     serve_metrics(settings, registry)
     door = None
     if settings.rpc_port:
-        door = Door(sink, assembly.accounts, settings.rpc_host, settings.rpc_port)
+        door = Door(sink, assembly.accounts, settings, registry)
     log.info(
         "ready",
         writer=settings.writer_index,

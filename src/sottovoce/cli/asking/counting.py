@@ -7,6 +7,7 @@ from typing import Annotated, Final
 
 import typer
 
+from sottovoce.cli.asking.connecting import connect
 from sottovoce.cli.asking.output import figure, show
 from sottovoce.cli.asking.ranges import parse_duration
 from sottovoce.cli.asking.where import (
@@ -26,7 +27,7 @@ from sottovoce.cli.asking.which import (
     which_series,
 )
 from sottovoce.cli.output import FormatOption, OutputFormat
-from sottovoce.client import BadQuestion, Client, Count, Distribution
+from sottovoce.client import BadQuestion, Count, Distribution
 from sottovoce.client.calls import SeriesGrain
 
 _COUNT: Final = {"what": "Counted", "value": "Value", "lower": "At least", "upper": "At most"}
@@ -72,7 +73,7 @@ def window(
 ) -> None:
     """Sum a series over the last so many minutes, up to 30 days."""
     series, name = which_series(genre, country, artist, track, title, new_listeners)
-    with Client(address) as client:
+    with connect(address) as client:
         answer = client.window(data_set, series, parse_duration(length, "LENGTH"))
     _show_count(answer, name, form)
 

@@ -7,6 +7,7 @@ from typing import Annotated, Final
 
 import typer
 
+from sottovoce.cli.asking.connecting import connect
 from sottovoce.cli.asking.output import figure, moment, plain, show
 from sottovoce.cli.asking.ranges import parse_duration
 from sottovoce.cli.asking.where import (
@@ -17,7 +18,7 @@ from sottovoce.cli.asking.where import (
 )
 from sottovoce.cli.asking.which import ArtistOption, TitleOption, which_track
 from sottovoce.cli.output import FormatOption, OutputFormat, print_json, print_rows
-from sottovoce.client import Client, Trend, Trends
+from sottovoce.client import Trend, Trends
 
 _TRACK: Final = {"id": "Id", "track": "Track", "genre": "Genre"}
 _STATUS: Final = {
@@ -39,7 +40,7 @@ def similar(
     address: AddressOption = DEFAULT_ADDRESS,
 ) -> None:
     """Find tracks that sound like one."""
-    with Client(address) as client:
+    with connect(address) as client:
         answer = client.similar(which_track(track, artist, title), size)
     rows = [
         {"id": each.id, "track": str(each), "genre": each.genre, "similarity": f"{cosine:.3f}"}
@@ -57,7 +58,7 @@ def search(
     address: AddressOption = DEFAULT_ADDRESS,
 ) -> None:
     """Find tracks of the catalogue by words."""
-    with Client(address) as client:
+    with connect(address) as client:
         answer = client.search(" ".join(words), size)
     rows = [{"id": each.id, "track": str(each), "genre": each.genre} for each in answer.tracks]
     show(answer, rows, _TRACK, form)
@@ -69,7 +70,7 @@ def status(
     form: FormatOption = OutputFormat.TABLE, address: AddressOption = DEFAULT_ADDRESS
 ) -> None:
     """Say what is complete through when, and why it waits."""
-    with Client(address) as client:
+    with connect(address) as client:
         answer = client.status()
     if form is OutputFormat.JSON:
         print_json(plain(answer))
@@ -108,7 +109,7 @@ def trends(
 ) -> None:
     """Watch what is played, with each pane that becomes complete; JSON: one line a message."""
     length = parse_duration(window, "--window") if window else None
-    with Client(address) as client:
+    with connect(address) as client:
         try:
             for number, each in enumerate(client.trends(data_set, length, size), 1):
                 _show_trends(each, form)

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
+from sottovoce.cli.asking.connecting import connect
 from sottovoce.cli.asking.ranges import read_range
 from sottovoce.cli.output import FormatOption, OutputFormat
 from sottovoce.client import Client, TimeRange
@@ -57,7 +58,7 @@ class Where:
 
     def ask[Answer](self, grain: Grain, question: Callable[[Client, TimeRange], Answer]) -> Answer:
         """Ask a question about the range, on its grain."""
-        with Client(self.address) as client:
+        with connect(self.address) as client:
             return question(
                 client,
                 read_range(client, self.data_set, grain, self.last, self.begin, self.end),
