@@ -39,7 +39,7 @@ class Materialiser:
     Args:
         settings: where Kafka is, and how much to keep.
         on_change: called, from the materialiser's thread, when more can be asked about.
-        on_release: is told of each release.
+        observer: is told what becomes of releases.
 
     Raises:
         LogError: the log can't be read.
@@ -50,7 +50,7 @@ class Materialiser:
         self,
         settings: QuerySettings,
         on_change: Callable[[], None],
-        on_release: Observer = lambda *_: None,
+        observer: Observer | None = None,
     ) -> None:
         self._settings = settings
         self._on_change = on_change
@@ -73,7 +73,7 @@ class Materialiser:
         if settings.privacy_mode == "enforced":
             releases = Shelf()
             log = KafkaReleaseLog(settings, releases.put, releases.withdraw)
-            self.releasing = Releasing(settings, self.cells, book, log, releases, on_release)
+            self.releasing = Releasing(settings, self.cells, book, log, releases, observer)
         self.sources = Sources(
             {name: self._source(name, book) for name in self.cells},
             book,

@@ -8,20 +8,22 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import ClassVar, Final, Literal
 
+import grpc
 import numpy as np
 import numpy.typing as npt
 
 from sottovoce.catalogue import FEATURES, UNKNOWN
 from sottovoce.data_sets.data_set import DAY_MS
+from sottovoce.ledger import RealRow
 from sottovoce.privacy import Margin, Noise, half_width, synthesize
 from sottovoce.sketches import Estimate, FlajoletMartin
 from sottovoce.sketches.occupancy import estimate_from_occupancy
 from sottovoce.wire.countries import COUNTRY_CODES, country_places
 from sottovoce.wire.listens import country_name
 from sottovoce.wire.v1 import query_pb2
-from sottovoce_query.errors import not_found
+from sottovoce_query.errors import QuestionError, bad_question, not_found
 from sottovoce_query.figures import CONFIDENCE, SURELY, Figures, Noises, noisy_count
-from sottovoce_query.gate import Mark, SampledRow, Series, Steps
+from sottovoce_query.gate import Mark, Sample, SampledRow, Series, Steps
 from sottovoce_query.held import HeldCells
 from sottovoce_query.ranges import Range
 from sottovoce_query.refusals import as_question_errors
@@ -60,10 +62,10 @@ class EnforcedGate:
         book: what tracks mean.
         through: how far standing releases were made.
         floor: the first slice that can be asked about.
+        real_rows_k: how many listeners must share a real row; 0: none are shown.
     """
 
     mode: ClassVar[query_pb2.PrivacyMode.ValueType] = query_pb2.PRIVACY_MODE_ENFORCED
-    sample_kind: ClassVar[query_pb2.SampleKind.ValueType] = query_pb2.SAMPLE_KIND_SYNTHETIC
     notice: ClassVar[str] = ""
 
     def __init__(
@@ -73,12 +75,14 @@ class EnforcedGate:
         book: TrackBook,
         through: Callable[[], int],
         floor: Callable[[], int],
+        real_rows_k: int = 0,
     ) -> None:
         self._cells = cells
         self._desk = desk
         self._book = book
         self._through = through
         self._floor = floor
+        self._real_rows_k = real_rows_k
 
     @property
     def complete_through_ms(self) -> int:
@@ -198,7 +202,44 @@ class EnforcedGate:
             Estimate(max(0.0, count), max(0.0, count - plays), max(0.0, count + plays)),
         )
 
-    def sample(self, asked: Range, size: int) -> list[SampledRow]:
+    def sample(self, asked: Range, size: int, kind: query_pb2.SampleKind.ValueType) -> Sample:
+        """Return made-up listens, or real rows where an operator allows them."""
+        if kind == query_pb2.SAMPLE_KIND_REAL:
+            return self._real_rows(asked, size)
+        if kind == query_pb2.SAMPLE_KIND_OWN:
+            raise bad_question("kind", "one's own listens are shown in personal mode only")
+        return Sample(self._made_up(asked, size), query_pb2.SAMPLE_KIND_SYNTHETIC)
+
+    def _real_rows(self, asked: Range, size: int) -> Sample:
+        k = self._real_rows_k
+        if not k:
+            raise QuestionError(
+                grpc.StatusCode.FAILED_PRECONDITION,
+                "REAL_ROWS_OFF",
+                "real rows are not shown here: an operator would have to allow them "
+                "(privacy_real_rows), at a price that no budget counts; ask for SYNTHETIC",
+            )
+        rows: list[RealRow] = []
+        withdrawn = 0
+        with as_question_errors(self._cells.data_set, "real rows"):
+            for part in self._parts(asked):
+                found = self._desk.rows(part.slice_ms, k)
+                withdrawn += found is None
+                rows += found or ()
+        versions = tuple(self.versions(asked))
+        notice = (
+            f"Real rows: each is shared by {k} listeners or more in track, genre, country and "
+            "hour. This is k-anonymity, not differential privacy, and outside the budget."
+        )
+        if withdrawn:
+            notice += f" Those of {withdrawn} slices were withdrawn for an erasure."
+        shown = [
+            SampledRow(row.track_key, versions, row.hour_ms, row.country, features=row.features)
+            for row in rows[:size]
+        ]
+        return Sample(shown, query_pb2.SAMPLE_KIND_REAL, notice)
+
+    def _made_up(self, asked: Range, size: int) -> list[SampledRow]:
         """Draw made-up listens from released histograms: the same ones for the same question."""
         tracks = self.tracks(asked, "plays")
         # Of the many that nobody played noise would make a crowd.

@@ -67,6 +67,20 @@ class SampledRow:
     country: str
     played_ms: int | None = None
     skipped: bool | None = None
+    features: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sample:
+    """Rows that may be shown, and what they are.
+
+    Attributes:
+        notice: a sentence for whoever reads them; empty where none is needed.
+    """
+
+    rows: list[SampledRow]
+    kind: query_pb2.SampleKind.ValueType
+    notice: str = ""
 
 
 class Gate(Protocol):
@@ -76,7 +90,6 @@ class Gate(Protocol):
     """
 
     mode: ClassVar[query_pb2.PrivacyMode.ValueType]
-    sample_kind: ClassVar[query_pb2.SampleKind.ValueType]
     notice: ClassVar[str]
 
     @property
@@ -128,7 +141,7 @@ class Gate(Protocol):
     def correlations(self, asked: Range) -> tuple[list[Estimate], Estimate]:
         """Release the correlations of audio features, row by row, and the plays behind them."""
 
-    def sample(self, asked: Range, size: int) -> list[SampledRow]:
+    def sample(self, asked: Range, size: int, kind: query_pb2.SampleKind.ValueType) -> Sample:
         """Release rows that look like the crowd's."""
 
     def series(self, asked: Range, series: Series, grain: Literal["step", "slice"]) -> Steps:

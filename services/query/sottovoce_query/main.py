@@ -20,6 +20,7 @@ from sottovoce.service.shutdown import Shutdown
 from sottovoce_query.answers import Answers
 from sottovoce_query.cells import Materialiser
 from sottovoce_query.metrics import CallMetrics, HeldMetrics
+from sottovoce_query.release_metrics import BudgetMetrics, ReleaseMetrics
 from sottovoce_query.service import SERVICE_NAME, QueryService
 from sottovoce_query.settings import QuerySettings
 
@@ -56,7 +57,7 @@ class Follower(threading.Thread):
         """Follow the log until `stop`; what goes wrong stands in `error`."""
         try:
             self._settings.require_broker()
-            materialiser = Materialiser(self._settings, self._query.changed)
+            materialiser = Materialiser(self._settings, self._query.changed, self._query.releases)
             self._query.materialises(materialiser)
             try:
                 materialiser.catch_up()
@@ -89,7 +90,13 @@ class Query:
             workers=settings.query_workers,
             max_waiting=settings.query_max_waiting,
         )
+        self._releases = ReleaseMetrics(self._registry)
         self._health = health.aio.HealthServicer()
+
+    @property
+    def releases(self) -> ReleaseMetrics:
+        """Is told what becomes of releases."""
+        return self._releases
 
     def changed(self) -> None:
         """More is complete; from the materialiser's thread."""
@@ -98,6 +105,8 @@ class Query:
     def materialises(self, materialiser: Materialiser) -> None:
         """The materialiser begins to catch up, which its figures tell; from its thread."""
         self._registry.register(HeldMetrics(materialiser, self._answers))
+        if materialiser.releasing is not None:
+            self._registry.register(BudgetMetrics(materialiser.releasing))
 
     def ready(self, materialiser: Materialiser) -> None:
         """The materialiser has caught up; from its thread."""

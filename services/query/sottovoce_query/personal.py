@@ -19,9 +19,9 @@ from sottovoce.wire.listens import (
     country_name,
 )
 from sottovoce.wire.v1 import query_pb2
-from sottovoce_query.errors import QuestionError
+from sottovoce_query.errors import QuestionError, bad_question
 from sottovoce_query.figures import CONFIDENCE, Figures
-from sottovoce_query.gate import Mark, SampledRow, Series, Steps
+from sottovoce_query.gate import Mark, Sample, SampledRow, Series, Steps
 from sottovoce_query.held import HeldCells
 from sottovoce_query.merged_slice import canonical_keys
 from sottovoce_query.ranges import Range
@@ -47,7 +47,6 @@ class PersonalGate:
     """
 
     mode: ClassVar[query_pb2.PrivacyMode.ValueType] = query_pb2.PRIVACY_MODE_PERSONAL
-    sample_kind: ClassVar[query_pb2.SampleKind.ValueType] = query_pb2.SAMPLE_KIND_OWN
     notice: ClassVar[str] = NOTICE
 
     def __init__(self, cells: HeldCells, book: TrackBook) -> None:
@@ -156,13 +155,15 @@ class PersonalGate:
         ]
         return pairs, Estimate.exact(moments.count)
 
-    def sample(self, asked: Range, size: int) -> list[SampledRow]:
+    def sample(self, asked: Range, size: int, kind: query_pb2.SampleKind.ValueType) -> Sample:
         """Return listens, every set of so many equally likely."""
+        own = query_pb2.SAMPLE_KIND_OWN
+        if kind not in (query_pb2.SAMPLE_KIND_UNSPECIFIED, own):
+            raise bad_question("kind", "in personal mode a sample is of one's own listens: OWN")
         payloads = self._exact.sample(asked).payloads[:size]
         versions = self.versions(asked)
-        return [
-            self._row(row, versions) for row in np.frombuffer(b"".join(payloads), SAMPLED_DTYPE)
-        ]
+        rows = np.frombuffer(b"".join(payloads), SAMPLED_DTYPE)
+        return Sample([self._row(row, versions) for row in rows], own)
 
     def _row(self, row: np.void, versions: list[str]) -> SampledRow:
         time_ms, flags = int(row["end_time_ms"]), int(row["flags"])

@@ -208,7 +208,10 @@ class QueryService:
         began = time.perf_counter()
         code = "OK"
         try:
-            for each in list_charges(request, self._ready()):
+            sources = self._ready()
+            loop = asyncio.get_running_loop()
+            charges = await loop.run_in_executor(self._pool, list_charges, request, sources)
+            for each in charges:
                 yield each.SerializeToString()
         except QuestionError as error:
             code = error.code.name

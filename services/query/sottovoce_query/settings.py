@@ -38,6 +38,14 @@ class QuerySettings(ServiceSettings, AccessSettings):
         dict(HISTORY_SHARES), description="The same for a slice of `history`"
     )
 
+    privacy_real_rows: bool = Field(
+        False,
+        description="Whether samples may show real rows that enough listeners share: k-anonymous, "
+        "not differentially private, outside the budget",
+    )
+    privacy_k: int = Field(
+        10, ge=2, description="How many listeners must share a real row that is shown"
+    )
     query_host: str = Field("127.0.0.1", description="Address that gRPC listens on")
     query_port: int = Field(50051, ge=0, le=65_535, description="Port of gRPC; 0: a free one")
     query_workers: int = Field(

@@ -12,6 +12,8 @@ from sottovoce_query.settings import QuerySettings
 class Process:
     """Notes what it is told."""
 
+    releases = None
+
     def __init__(self):
         self.told = []
 

@@ -11,16 +11,18 @@ import numpy as np
 
 from sottovoce.data_sets import DataSet, TermsTimeline
 from sottovoce.data_sets.data_set import DAY_MS
+from sottovoce.ledger import Body, RealRow
 from sottovoce.privacy import Allowance, Noise, Pot, ReleaseKey, Standing
 from sottovoce.sketches import FlajoletMartin
 from sottovoce.wire.countries import COUNTRY_CODES
 from sottovoce_query.held import HeldCells
 from sottovoce_query.merged_slice import Counts
 from sottovoce_query.releases import statistic as statistics
-from sottovoce_query.releases.engine import ReleaseEngine, Wanted
+from sottovoce_query.releases.engine import ReleaseEngine, Wanted, draw
 from sottovoce_query.releases.exact import Exact, Vector
 from sottovoce_query.releases.features import LENGTH
-from sottovoce_query.releases.shelf import Release, Shelf
+from sottovoce_query.releases.rows import real_rows
+from sottovoce_query.releases.shelf import ROWS, Release, Shelf
 from sottovoce_query.releases.statistic import Domain, Statistic, Step
 
 RANKING_PANES: Final = 5
@@ -145,13 +147,14 @@ class Desk:
         key = self._key(statistic, slice_ms, number)
         bound = max(self.terms.at(each).listens_per_slice for each in key.slices)
         plan = allowance.plan
+        noise = plan.noise(statistic.name, statistic.sensitivity(bound))
+        delta = plan.threshold_delta(statistic.name)
         return Wanted(
-            statistic=statistic,
             key=key,
-            noise=plan.noise(statistic.name, statistic.sensitivity(bound)),
+            noise=noise,
             pot=Pot.STANDING,
-            delta=plan.threshold_delta(statistic.name),
-            vector=partial(self._vector, statistic, key),
+            delta=delta,
+            draw=lambda: draw(statistic.domain.value, self._vector(statistic, key), noise, delta),
             weight=self._weight(statistic, slice_ms),
         )
 
@@ -173,12 +176,45 @@ class Desk:
         noise = Noise.laplace(epsilon, statistic.sensitivity(bound))
         key = ReleaseKey(self.data_set.name, slices, statistic.name, f"scale={noise.scale!r}")
         if self._shelf.get(key) is None:
-            vector = partial(self._exact.vector, statistic, slices, 0, 0)
-            wanted = Wanted(statistic, key, noise, Pot.RESERVE, Fraction(0), vector)
-            self._engine.make([wanted])
+            body = partial(self._union, statistic, key, noise)
+            self._engine.make([Wanted(key, noise, Pot.RESERVE, Fraction(0), body)])
         found = self._shelf.get(key)
         assert found is not None  # it holds, so it was read back
         return found
+
+    def _union(self, statistic: Statistic, key: ReleaseKey, noise: Noise) -> Body:
+        vector = self._exact.vector(statistic, key.slices, 0, 0)
+        return draw(statistic.domain.value, vector, noise, Fraction(0))
+
+    def rows(self, slice_ms: int, k: int) -> tuple[RealRow, ...] | None:
+        """Return a slice's real rows, frozen when first asked for; None where they were taken back.
+
+        They cost nothing, for no budget counts them; a slice without a budget has none all the
+        same.
+
+        Raises:
+            NotReleasedError: the slice has no budget.
+        """
+        if self.allowance(slice_ms) is None:
+            raise NotReleasedError(slice_ms, "slice")
+        key = ReleaseKey(self.data_set.name, (slice_ms,), ROWS, f"k={k}")
+        if self._shelf.get(key) is None and not self._engine.ledger.holds(key):
+            body = partial(self._rows, slice_ms, k)
+            self._engine.make([Wanted(key, None, Pot.RESERVE, Fraction(0), body)])
+        found = self._shelf.get(key)
+        return None if found is None else found.body.rows
+
+    def _rows(self, slice_ms: int, k: int) -> Body:
+        catalogue = self._exact.catalogue_of(slice_ms)
+        rows = real_rows(self._cells.slice(slice_ms), catalogue, k)
+        return Body(ROWS, catalogue.version, rows=rows)
+
+    def withdraw_rows(self, slices: Iterable[int]) -> int:
+        """Take back the real rows of slices that an erasure touches; return how many bodies."""
+        names = self._shelf.names_of_rows(self.data_set.name, frozenset(slices))
+        if names:
+            self._engine.withdraw(names)
+        return len(names)
 
     def day(self, slice_ms: int) -> tuple[int, ...]:
         """Return the slices of the UTC day that a slice lies in."""

@@ -28,7 +28,6 @@ from sottovoce.privacy import (
     threshold_for,
 )
 from sottovoce_query.releases.exact import Vector
-from sottovoce_query.releases.statistic import Statistic
 
 _VALUES_AT_ONCE: Final = 300_000
 """Values in a transaction: it is open for as long as they are written, not while they are drawn."""
@@ -55,21 +54,19 @@ class Wanted:
     """A release that shall be made.
 
     Attributes:
-        statistic: what it is of.
         key: which one.
-        noise: what is added.
+        noise: what is added; None for what is outside the budget.
         pot: what pays.
         delta: of the threshold for keys beyond the domain; 0 where there are none.
-        vector: works out the exact vector; called only where the ledger has room.
+        draw: works the body out; called only where the ledger has room.
         weight: about how many values it has.
     """
 
-    statistic: Statistic
     key: ReleaseKey
-    noise: Noise
+    noise: Noise | None
     pot: Pot
     delta: Fraction
-    vector: Callable[[], Vector]
+    draw: Callable[[], Body]
     weight: int = 1
 
 
@@ -102,8 +99,14 @@ class ReleaseLog(Protocol):
         """Let go of the connection."""
 
 
-type Observer = Callable[[Wanted, Verdict, float], None]
-"""Told of each release that was drawn: what, what became of it, and the seconds it took."""
+class Observer:
+    """Is told what becomes of releases; this one doesn't listen."""
+
+    def drawn(self, wanted: Wanted, verdict: Verdict, seconds: float) -> None:
+        """A release was drawn and written, in a transaction that took so long."""
+
+    def refused(self, wanted: Wanted, refused: Refused) -> None:
+        """The ledger does not let a release be made."""
 
 
 class ReleaseEngine:
@@ -123,11 +126,11 @@ class ReleaseEngine:
     def __init__(
         self,
         log: ReleaseLog,
-        observer: Observer = lambda *_: None,
+        observer: Observer | None = None,
         clock_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     ) -> None:
         self._log = log
-        self._observer = observer
+        self._observer = observer or Observer()
         self._clock_ms = clock_ms
         self._lock = threading.RLock()
 
@@ -144,6 +147,11 @@ class ReleaseEngine:
         """Read what other replicas released."""
         with self._lock:
             self._log.poll()
+
+    def withdraw(self, names: Sequence[bytes]) -> None:
+        """Take bodies back, here and at every replica."""
+        with self._lock:
+            self._log.withdraw(names)
 
     def make(self, wanted: Sequence[Wanted]) -> None:
         """Make what is not there yet; when it returns, all of it is.
@@ -166,14 +174,13 @@ class ReleaseEngine:
         records = [self._record(name, each) for each in fresh]
         for each, record in zip(fresh, records, strict=True):
             self._require(each, self.ledger.judge(record))
-        made, took = [], []
-        for each, record in zip(fresh, records, strict=True):
-            began = time.perf_counter()
-            made.append((record, _draw(each)))
-            took.append(time.perf_counter() - began)
+        began = time.perf_counter()
+        made = [(record, each.draw()) for each, record in zip(fresh, records, strict=True)]
         verdicts = self._log.release(made)
-        for each, verdict, seconds in zip(fresh, verdicts, took, strict=True):
-            self._observer(each, verdict, seconds)
+        seconds = time.perf_counter() - began
+        for each, verdict in zip(fresh, verdicts, strict=True):
+            if not isinstance(verdict, Refused):  # a refusal is told of where it is raised
+                self._observer.drawn(each, verdict, seconds)
         for each, verdict in zip(fresh, verdicts, strict=True):
             self._require(each, verdict)
 
@@ -190,20 +197,24 @@ class ReleaseEngine:
 
     def _require(self, wanted: Wanted, verdict: Verdict) -> None:
         if isinstance(verdict, Refused):
+            self._observer.refused(wanted, verdict)
             raise BudgetRefusedError(verdict, wanted.key, wanted.pot)
 
 
-def _draw(wanted: Wanted) -> Body:
-    vector = wanted.vector()
-    body = Body(
-        domain=wanted.statistic.domain.value,
-        catalogue_version=vector.catalogue_version,
-        values=wanted.noise.add(vector.counts),
-    )
-    if not wanted.delta:
+def draw(domain: str, vector: Vector, noise: Noise, delta: Fraction) -> Body:
+    """Return a vector with noise on it, and what reaches the threshold beyond its domain.
+
+    Args:
+        domain: what the vector is of.
+        vector: as it is.
+        noise: for the vector and what is beyond it together.
+        delta: of the threshold; 0: nothing beyond the domain is released.
+    """
+    body = Body(domain, vector.catalogue_version, noise.add(vector.counts))
+    if not delta:
         return body
-    threshold = threshold_for(wanted.noise, wanted.delta)
-    keys, values = release_above(vector.other_keys, vector.other_counts, wanted.noise, threshold)
+    threshold = threshold_for(noise, delta)
+    keys, values = release_above(vector.other_keys, vector.other_counts, noise, threshold)
     order = np.argsort(keys)
     return replace(
         body, other_keys=keys[order], other_values=values[order], other_threshold=threshold

@@ -52,7 +52,7 @@ class Releasing:
         book: TrackBook,
         log: ReleaseLog,
         shelf: Shelf,
-        observer: Observer = lambda *_: None,
+        observer: Observer | None = None,
     ) -> None:
         self._settings = settings
         self._cells = cells
@@ -75,12 +75,13 @@ class Releasing:
     def _gate(self, name: str, book: TrackBook) -> EnforcedGate:
         cells, desk = self._cells[name], self.desks[name]
         standing = self._standing.get(name)
+        k = self._settings.privacy_k if self._settings.privacy_real_rows else 0
         if standing is not None:
             return EnforcedGate(
-                cells, desk, book, lambda: standing.through_ms, lambda: standing.first_ms
+                cells, desk, book, lambda: standing.through_ms, lambda: standing.first_ms, k
             )
         return EnforcedGate(
-            cells, desk, book, lambda: cells.complete_through_ms, lambda: self._horizon_ms(name)
+            cells, desk, book, lambda: cells.complete_through_ms, lambda: self._horizon_ms(name), k
         )
 
     @property

@@ -62,6 +62,16 @@ class Shelf:
                         del releases[draw]
                         self.revision += 1
 
+    def names_of_rows(self, data_set: str, slices: frozenset[int]) -> list[bytes]:
+        """Return the bodies of the real rows that are held of some slices."""
+        with self._lock:
+            return [
+                release.name
+                for (name, statistic, slice_ms), releases in self._of_slice.items()
+                if (name, statistic) == (data_set, ROWS) and slice_ms in slices
+                for release in releases.values()
+            ]
+
     def get(self, key: ReleaseKey) -> Release | None:
         """Return a release; None where none holds."""
         if len(key.slices) > 1:

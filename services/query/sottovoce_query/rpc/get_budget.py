@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from fractions import Fraction
 from typing import Final
 
@@ -54,16 +53,14 @@ def get_budget(
 
 def list_charges(
     request: query_pb2.ListChargesRequest, sources: Sources
-) -> Iterator[query_pb2.ListChargesResponse]:
+) -> list[query_pb2.ListChargesResponse]:
     """Answer ListCharges: the history of the ledger, for whoever checks it."""
     releasing = _releasing(sources)
     if request.data_set:
         sources.of(request.data_set)
     with releasing.engine.locked():
         charges = list(releasing.engine.ledger.charges())
-    for each in charges:
-        if request.data_set in ("", each.key.data_set):
-            yield _charge(each)
+    return [_charge(each) for each in charges if request.data_set in ("", each.key.data_set)]
 
 
 def _releasing(sources: Sources) -> Releasing:

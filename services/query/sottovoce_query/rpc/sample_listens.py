@@ -1,9 +1,11 @@
-"""Listens that look like the crowd's: made up from released figures, or one's own."""
+"""Listens that look like the crowd's: made up from released figures, one's own, or real rows."""
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
+from sottovoce.catalogue import FEATURES
 from sottovoce.cells import SAMPLE_SIZE
 from sottovoce.wire.v1 import query_pb2
 from sottovoce_query.ranges import to_duration, to_timestamp
@@ -20,7 +22,8 @@ def sample_listens(
     size = read_size(request.size, SAMPLE_SIZE, MAX_SIZE)
     asked = source.range(request.range, "slice")
     listens = []
-    for row in source.gate.sample(asked, size):
+    sample = source.gate.sample(asked, size, request.kind)
+    for row in sample.rows:
         listen = query_pb2.SampledListen(
             track=sources.book.track(row.track_key, row.versions),
             end_time=to_timestamp(row.time_ms),
@@ -30,7 +33,9 @@ def sample_listens(
             listen.played.CopyFrom(to_duration(row.played_ms))
         if row.skipped is not None:
             listen.skipped = row.skipped
+        known = zip(FEATURES, row.features, strict=False)
+        listen.features.update({name: value for name, value in known if not math.isnan(value)})
         listens.append(listen)
-    return query_pb2.SampleListensResponse(
-        basis=source.basis(asked), listens=listens, kind=source.gate.sample_kind
-    )
+    basis = source.basis(asked)
+    basis.notice = sample.notice or basis.notice
+    return query_pb2.SampleListensResponse(basis=basis, listens=listens, kind=sample.kind)
