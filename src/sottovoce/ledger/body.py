@@ -129,7 +129,8 @@ class Body:
 
 
 def _encode_signed(values: Values) -> bytes:
-    return encode_integers(((values << 1) ^ (values >> 63)).view(np.uint64))
+    wide = values.astype(np.int64)  # they may be kept narrower
+    return encode_integers(((wide << 1) ^ (wide >> 63)).view(np.uint64))
 
 
 def _decode_signed(data: bytes) -> Values:

@@ -82,7 +82,7 @@ def decode_record(data: bytes) -> LedgerRecord:
                 return _read_allowance(message.allowance)
             case "charge":
                 return _read_charge(message.charge)
-    except (DecodeError, PrivacyParameterError, KeyError, OverflowError) as error:
+    except (DecodeError, PrivacyParameterError, KeyError, OverflowError, ValueError) as error:
         raise LedgerError(f"a record of the ledger can't be read: {error}") from error
     raise LedgerError("a record of the ledger is of a kind that this version lacks: upgrade it")
 

@@ -104,7 +104,7 @@ class Shelf:
                     new = old.thinned(int(np.ceil(threshold * release.noise.variance**0.5)))
                     releases[draw] = replace(release, body=replace(new, values=_narrow(new)))
                     self.revision += 1
-                    changed[release.name] = (replace(old, values=old.values.astype(np.int64)), new)
+                    changed[release.name] = old, new
         return changed
 
     def drop_before(self, data_set: str, before_ms: int) -> None:
