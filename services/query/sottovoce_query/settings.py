@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from sottovoce.privacy import PrivacyError
 from sottovoce.service.access import AccessSettings
+from sottovoce.service.address import is_loopback
 from sottovoce.service.settings import ServiceSettings
-from sottovoce_query.releases.plans import HISTORY_SHARES, LIVE_SHARES
+from sottovoce_query.releases.plans import HISTORY_SHARES, LIVE_SHARES, plan_of
 
 
 class QuerySettings(ServiceSettings, AccessSettings):
@@ -73,3 +75,17 @@ class QuerySettings(ServiceSettings, AccessSettings):
         le=300,
         description="Between telling load balancers to go elsewhere and closing the door",
     )
+
+    @model_validator(mode="after")
+    def _check(self) -> QuerySettings:
+        if self.privacy_mode == "personal" and not is_loopback(self.query_host):
+            raise ValueError(
+                f"query_host {self.query_host} is not of this machine, and the privacy mode "
+                "personal answers exactly: listen on 127.0.0.1, or use the mode enforced"
+            )
+        for name in ("privacy_live_shares", "privacy_history_shares"):
+            try:
+                plan_of(self.privacy_epsilon, self.privacy_delta, getattr(self, name))
+            except PrivacyError as error:
+                raise ValueError(f"{name}: {error}") from error
+        return self
