@@ -37,6 +37,7 @@ def main() -> int:
         help="tiny: to try the benchmarks; long: freshness over ten minutes",
     )
     parser.add_argument("--strict", action="store_true", help="exit 1 if anything fell short")
+    parser.add_argument("--note", help="what a reader must know of this run, kept with the results")
     asked = parser.parse_args()
     unknown = set(asked.names) - set(SUITE)
     if unknown:
@@ -49,6 +50,7 @@ def main() -> int:
         before, began = load(), time.monotonic()
         result = importlib.import_module(f"benchmarks.suite.{name}").measure(asked.size)
         seconds = time.monotonic() - began
+        result.notes += [asked.note] if asked.note else []
         result.save(size=asked.size, seconds=seconds, machine=machine, load=before)
         for table in result.tables:
             print(f"\n{table.markdown()}")

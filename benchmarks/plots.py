@@ -99,7 +99,10 @@ def plot_memory(figures: dict[str, Any], path: Path) -> None:
     figure, axes = _figure("Memory of the query service", "slices held", "MB")
     points = figures["points"]
     slices = [each["slices"] for each in points]
-    axes.plot(slices, [each["memory_mb"] for each in points], marker="o", color=_COLOURS[0])
+    for at, (key, label) in enumerate((("memory_mb", "held"), ("peak_mb", "at most, at start"))):
+        values = [each[key] for each in points]
+        axes.plot(slices, values, marker="o", color=_COLOURS[at], label=label)
+    axes.legend(frameon=False)
     axes.axhline(_MEMORY_BOUND_MB, linestyle="--", color="#888888", linewidth=1)
     axes.set_ylim(bottom=0)
     _save(figure, path)

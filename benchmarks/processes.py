@@ -121,6 +121,13 @@ class Child:
         """Weigh it and all it started."""
         return weigh_session(self.pid)
 
+    def peak_bytes(self) -> int:
+        """Return the most resident memory that it ever took, shared pages counted in whole."""
+        for line in Path(f"/proc/{self.pid}/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+        raise LookupError(f"the system does not tell the peak of {self.name}")
+
     def __enter__(self) -> Self:
         return self
 

@@ -54,8 +54,8 @@ _PLOTS: dict[str, list[tuple[str, Callable[[dict[str, Any], Path], None], str]]]
             "bench-cached",
             plot_cached,
             (
-                "The clients share the two cores with the server, so the curves flatten where both "
-                "together are busy, not where the server is."
+                "The clients share the cores with the server, but cost a fraction of what it "
+                "does: the curves flatten where the server is busy."
             ),
         )
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 from typing import Any
@@ -108,14 +109,15 @@ def _commits(ground: Ground) -> list[tuple[int, dict[int, int]]]:
 def _listens(ground: Ground) -> tuple[Longs, Longs, Floats]:
     """Return shard, offset and end (seconds) of every listen in the log."""
     topic = ground.topics.listens("live")
-    places: list[tuple[int, int]] = []
-    values: list[bytes] = []
     partitions = [(topic, shard) for shard in range(ground.live.shards)]
+    places, ends = [np.zeros((0, 2), np.int64)], [np.zeros(0)]
     with LogReader(ground.settings, partitions) as reader:
-        for record in reader.to_end():
-            if record.value is not None and len(record.value) == wire.LISTEN_BYTES:
-                places.append((record.partition, record.offset))
-                values.append(record.value)
-    at = np.array(places, np.int64).reshape(-1, 2)
-    ends = wire.view_listens(b"".join(values))["end_time_ms"].astype(np.float64) / 1000
-    return at[:, 0], at[:, 1], ends
+        for messages in reader.messages_to_end():
+            values = [message.value() or b"" for message in messages]
+            mine = [len(value) == wire.LISTEN_BYTES for value in values]
+            at = [(message.partition(), message.offset()) for message in messages]
+            places.append(np.array(at, np.int64)[mine])
+            listens = wire.view_listens(b"".join(itertools.compress(values, mine)))
+            ends.append(listens["end_time_ms"].astype(np.float64) / 1000)
+    at_all = np.concatenate(places)
+    return at_all[:, 0], at_all[:, 1], np.concatenate(ends)

@@ -18,8 +18,10 @@ from benchmarks.services import QUERY, QueryChild
 from sottovoce.wire.v1 import query_pb2
 
 QUESTION = "What does a cached answer cost beside an empty gRPC call?"
-_SIZES = {"tiny": ((1, 16), 0.6, 1), "full": ((1, 2, 4, 8, 16, 32, 64), 1.2, 2)}
-_HALF_LOAD_CLIENTS = 16
+_SIZES = {"tiny": ((1, 16), 0.6, 1), "full": ((1, 2, 4, 8, 16, 32, 64), 1.2, 3)}
+_CLOCKED_CLIENTS = 16
+_CLOCKED_SECONDS = 4.0
+_PERCENTILES = ("p50", "p90", "p99", "late_p99")
 
 
 def measure(size: str) -> Result:
@@ -72,12 +74,16 @@ def _measure(
         for way, each in found.items():
             rates[way][count] = statistics.median(told["rate"] for told in each)
             p99[way][count] = statistics.median(told["p99"] for told in each)
-    half = rates["cached answer"][min(clients, key=lambda n: abs(n - _HALF_LOAD_CLIENTS))] / 2
-    loaded = {
-        way: [_call(ground, address, method, request, 1, 2 * seconds, half) for _ in range(rounds)]
-        for way, (_, address, method) in ways.items()
+    half = max(rates["cached answer"].values()) / 2
+    loaded: dict[str, list[dict[str, float]]] = {way: [] for way in ways}
+    for _ in range(rounds):
+        for way, (_, address, method) in ways.items():
+            told = _call(ground, address, method, request, _CLOCKED_CLIENTS, _CLOCKED_SECONDS, half)
+            loaded[way].append(told)
+    at_half = {
+        way: {p: statistics.median(told[p] for told in each) for p in _PERCENTILES}
+        for way, each in loaded.items()
     }
-    at_half = {way: min(told["p99"] for told in each) for way, each in loaded.items()}
     best_echo = {n: max(rates["echo, aio"][n], rates["echo, sync"][n]) for n in clients}
     ratio = statistics.median(rates["cached answer"][n] / rates["echo, aio"][n] for n in clients)
     to_best = statistics.median(rates["cached answer"][n] / best_echo[n] for n in clients)
@@ -94,31 +100,35 @@ def _measure(
                 ],
             ),
             Table(
-                f"At half load, {half:,.0f} calls a second on a clock",
-                ["way", "p50, ms", "p90, ms", "p99, ms (best of the rounds)"],
-                [
-                    [
-                        way,
-                        *(statistics.median(told[p] for told in each) for p in ("p50", "p90")),
-                        at_half[way],
-                    ]
-                    for way, each in loaded.items()
-                ],
+                f"At half load, {half:,.0f} calls a second on a clock, in ms",
+                ["way", "p50", "p90", "p99", "sent late by, p99"],
+                [[way, *(each[p] for p in _PERCENTILES)] for way, each in at_half.items()],
             ),
         ],
         targets=[
             Target("cached answer / echo, aio", ratio, 0.8, "at least"),
             Target("cached answer / the faster echo", to_best, 0.8, "at least"),
             Target(
-                "cached answer, p99 at half load", at_half["cached answer"], 5.0, "at most", "ms"
+                "cached answer, p99 at half load",
+                at_half["cached answer"]["p99"],
+                5.0,
+                "at most",
+                "ms",
             ),
         ],
-        figures={"rates": rates, "p99": p99, "cpu_us": cpu, "half": half},
+        figures={"rates": rates, "p99": p99, "cpu_us": cpu, "half": half, "at_half": at_half},
         notes=[
             (
-                "Clients are coroutines of one process beside the server, on the same cores, which "
-                "ask one question again and again; medians of the rounds, then of the counts of "
-                "clients. The echo is grpcio with nothing behind it."
+                "Clients are connections of one process beside the server, on the same cores, "
+                "which ask one question again and again; medians of the rounds, then of the counts "
+                "of clients. The echo is grpcio with nothing behind it. The clients speak HTTP/2 "
+                "themselves: a client of grpcio costs as much as the server and stalls by itself."
+            ),
+            (
+                "Half load is half of the most that the cached answer reached, offered to every "
+                f"way alike: over {_CLOCKED_CLIENTS} connections on a clock, whatever became of "
+                "the calls before. Latency counts from when a call was due, so what the caller "
+                "itself was late by is in it; the last column tells how much that is."
             ),
         ],
     )
@@ -149,7 +159,7 @@ def _call(
 ) -> dict[str, Any]:  # fmt: skip
     asked = {
         "address": address, "method": method, "request": request.hex(), "clients": clients,
-        "seconds": seconds, "rate": rate, "style": "aio",
+        "seconds": seconds, "rate": rate,
     }  # fmt: skip
     command = ["-m", "benchmarks.jobs.caller", json.dumps(asked)]
     with Child("caller", command, ground.folder) as child:

@@ -92,6 +92,17 @@ def test_reading_to_the_end_waits_for_a_transaction_that_is_open(settings, topic
     assert seen == [b"late"]
 
 
+def test_reading_through_an_offset_does_not_wait_for_the_end(settings, topics):
+    writer = TransactionalWriter(settings, "writer-0")
+    for number in range(3):
+        with writer.transaction():
+            writer.produce(topics.cursors, b"%d" % number, b"1")
+    pair = (topics.cursors, 0)
+    with LogReader(settings, [pair], through={pair: 1}, at_once=1) as reader:
+        assert [each.key for each in reader.to_end()] == [b"0"]
+        assert reader.at_end
+
+
 def test_a_successor_fences_its_predecessor(settings, topics):
     first = TransactionalWriter(settings, "writer-0")
     TransactionalWriter(settings, "writer-0")

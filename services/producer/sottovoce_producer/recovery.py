@@ -10,7 +10,7 @@ from sottovoce.data_sets.data_set import MINUTE_MS
 from sottovoce.data_sets.registry import Registry
 from sottovoce.kafka import KafkaSettings, LogReader, Topics
 from sottovoce.kafka.offsets import offsets_at
-from sottovoce.kafka.reading import Record
+from sottovoce.kafka.reading import Record, as_record
 from sottovoce.wire.keys import SEAL_KEY
 from sottovoce.wire.listens import LISTEN_BYTES, LISTEN_KEY_BYTES, view_listens, well_formed
 from sottovoce.wire.v1 import listen_pb2, producer_pb2
@@ -128,14 +128,16 @@ def _restore_listens(
         start = offsets_at(settings, pairs, max(0, since))
     values: list[bytes] = []
     with LogReader(settings, pairs, start=start) as reader:
-        for record in reader.to_end():
-            if record.value is None:
-                continue
-            if len(record.key) == LISTEN_KEY_BYTES and len(record.value) == LISTEN_BYTES:
-                values.append(record.value)
-            else:
-                note_seal(record, intake)
-            if len(values) == _CHUNK:
+        for messages in reader.messages_to_end():
+            for message in messages:
+                key, value = message.key() or b"", message.value()
+                if value is None:
+                    continue
+                if len(key) == LISTEN_KEY_BYTES and len(value) == LISTEN_BYTES:
+                    values.append(value)
+                else:
+                    note_seal(as_record(message), intake)
+            if len(values) >= _CHUNK:
                 _restore_chunk(values, intake, listeners, now_ms)
                 values = []
         read_to = dict(reader.positions)

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import ctypes
 import threading
 import time
 from collections.abc import Callable
 from functools import partial
 from typing import Final
 
-from sottovoce.cells import ShardView
 from sottovoce.data_sets import TermsTimeline
+from sottovoce.data_sets.progress import complete_through, latest_progress
 from sottovoce.data_sets.registry import Registry
 from sottovoce.kafka.reading import LogReader, Record
 from sottovoce.kafka.topics import Topics
 from sottovoce.ledger.log import KafkaReleaseLog
 from sottovoce.service.logging import get_logger
-from sottovoce.wire.keys import CellKey, CellKeyKind
 from sottovoce_query.gate import Gate
 from sottovoce_query.held import HeldCells
+from sottovoce_query.memory import give_memory_back
 from sottovoce_query.personal import PersonalGate
+from sottovoce_query.places import RECORDS_AT_ONCE, Places
 from sottovoce_query.releases.engine import Observer
 from sottovoce_query.releases.releasing import Releasing
 from sottovoce_query.releases.shelf import Shelf
@@ -67,7 +67,10 @@ class Materialiser:
             for name, data_set in self._registry.data_sets.items()
         }
         self._by_topic = {self._topics.cells(name): cells for name, cells in self.cells.items()}
-        self._reader = LogReader(settings, self._partitions())
+        self._places = {
+            topic: Places(topic, cells.data_set.shards) for topic, cells in self._by_topic.items()
+        }
+        self._reader = LogReader(settings, self._partitions(), at_once=RECORDS_AT_ONCE)
         book = TrackBook(shelf, lambda: self._latest, self._names)
         self.releasing: Releasing | None = None
         if settings.privacy_mode == "enforced":
@@ -106,16 +109,21 @@ class Materialiser:
         for record in self._names_reader.to_end():
             self._names.apply(record.value)
         read = 0
+        for cells in self.cells.values():
+            progress = latest_progress(self._settings, cells.data_set)
+            cells.skim_before_ms = complete_through(progress, cells.data_set) or 0
         for record in self._reader.to_end():
             self._apply(record)
             read += 1
         for cells in self.cells.values():
             cells.update()
+            cells.skim_before_ms = 0
+            self._read_again(cells)
         if self.releasing is not None:
             self.releasing.catch_up()
             while self.releasing.follow():
                 pass
-        _give_memory_back()
+        give_memory_back()
         get_logger().info(
             "caught up with the log",
             records=read,
@@ -141,15 +149,20 @@ class Materialiser:
                     self._read_registry()
                     if self.releasing is not None:
                         self.releasing.allow()
+                for topic, held in self._by_topic.items():
+                    self._places[topic].forget(held.starts)
             if records:
                 self._take(records)
             elif self._settle():
-                _give_memory_back()
+                give_memory_back()
             if self.releasing is not None:
                 self._tell(self.releasing.follow())
             for name, cells in self.cells.items():
                 if cells.stale:
-                    self._rebuild(name, cells)
+                    get_logger().info(
+                        "reading slices again", data_set=name, slices=len(cells.stale)
+                    )
+                    self._read_again(cells)
 
     def _settle(self) -> bool:
         return sum(cells.settle_one() for cells in self.cells.values()) > 0
@@ -172,6 +185,7 @@ class Materialiser:
                 self.sources.by_name[name].windows.keep_up()
 
     def _apply(self, record: Record) -> None:
+        self._places[record.topic].note(record)
         self._by_topic[record.topic].apply(record.partition, record.key, record.value)
 
     def _terms(self, name: str) -> TermsTimeline:
@@ -184,24 +198,12 @@ class Materialiser:
         versions = {terms.data_set: terms.catalogue_version for each in newest for terms in each}
         self._latest = versions.get("live") or next(filter(None, versions.values()), "")
 
-    def _rebuild(self, name: str, cells: HeldCells) -> None:
-        """Read stale slices from the log again."""
-        wanted = cells.stale
-        get_logger().info("reading slices again", data_set=name, slices=len(wanted))
-        topic = self._topics.cells(name)
-        shards = range(cells.data_set.shards)
-        views = [ShardView(cells.data_set, shard) for shard in shards]
-        with LogReader(self._settings, [(topic, shard) for shard in shards]) as reader:
-            for record in reader.to_end():
-                key = CellKey.from_bytes(record.key)
-                if key.kind is CellKeyKind.PROGRESS or (
-                    key.kind in (CellKeyKind.BASE, CellKeyKind.DELTA) and key.at in wanted
-                ):
-                    views[record.partition].apply(record)
-        for start_ms in wanted:
-            held = ((view.shard, view.cells.get(start_ms)) for view in views)
-            contents = {shard: cell.content() for shard, cell in held if cell is not None}
+    def _read_again(self, cells: HeldCells) -> None:
+        """Merge stale slices from the log, a few at a time."""
+        places = self._places[self._topics.cells(cells.data_set.name)]
+        for start_ms, contents in places.read(self._settings, cells.stale):
             cells.replace(start_ms, contents)
+            give_memory_back()
 
     @property
     def lag(self) -> int:
@@ -221,10 +223,3 @@ class Materialiser:
         self._registry.close()
         if self.releasing is not None:
             self.releasing.close()
-
-
-def _give_memory_back() -> None:
-    """Hand freed memory back to the system, where the C library can: a merge frees much at once."""
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-    if trim is not None:
-        trim(0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from bisect import bisect_left
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -18,6 +18,7 @@ from sottovoce.wire.v1 import cell_pb2
 from sottovoce_query.merged_slice import MergedSlice, merge_slice
 
 _INDEX_KINDS: Final = (CellKeyKind.INDEX_BASE.encode(), CellKeyKind.INDEX_DELTA.encode())
+_BASE: Final = CellKeyKind.BASE.encode()
 _DELTA: Final = CellKeyKind.DELTA.encode()
 _MIX: Final = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F))
 
@@ -52,6 +53,8 @@ class HeldCells:
     Attributes:
         settled: grows whenever a figure that was complete changes, so that it can stand in the key
             of a cache.
+        skim_before_ms: of slices that end by then, records are taken in without their sketches,
+            and the slices are stale: whoever reads a long log for the first time need not hold it.
     """
 
     def __init__(
@@ -62,6 +65,7 @@ class HeldCells:
     ) -> None:
         self.data_set = data_set
         self.settled = 0
+        self.skim_before_ms = 0
         self._catalogue_of = catalogue_of
         self._terms = terms
         self._lock = threading.RLock()
@@ -70,6 +74,8 @@ class HeldCells:
         self._stale: set[int] = set()
         self._late: set[int] = set()
         self._late_staged: list[set[int]] = [set() for _ in self._views]
+        self._skimmed: set[int] = set()
+        self._skimmed_staged: list[set[int]] = [set() for _ in self._views]
         self._starts: list[int] = []
         self._expired_before_ms = 0
         self.complete_through_ms = 0
@@ -79,12 +85,23 @@ class HeldCells:
         if key[:1] in _INDEX_KINDS:
             return
         late = value is not None and key[:1] == _DELTA and self._is_late(key, value)
+        skimmed = value is not None and key[:1] in (_BASE, _DELTA) and self._is_skimmed(key)
         with self._lock:
             if late:
                 self._late_staged[shard].add(CellKey.from_bytes(key).at)
+            if skimmed:
+                self._skimmed_staged[shard].add(CellKey.from_bytes(key).at)
+                value = _without_sketches(value or b"")
             if self._views[shard].apply_value(key, value):
                 self._late |= self._late_staged[shard]
                 self._late_staged[shard].clear()
+                self._skimmed |= self._skimmed_staged[shard]
+                self._skimmed_staged[shard].clear()
+
+    def _is_skimmed(self, key: bytes) -> bool:
+        if not self.skim_before_ms:
+            return False
+        return CellKey.from_bytes(key).at + self.data_set.slice_ms <= self.skim_before_ms
 
     def update(self) -> bool:
         """See what was applied; return whether more is complete than before."""
@@ -95,6 +112,9 @@ class HeldCells:
             for slice_ms in self._late:
                 self._take_late(slice_ms)
             self._late.clear()
+            for slice_ms in self._skimmed:
+                self._take_skimmed(slice_ms)
+            self._skimmed.clear()
             self._starts = sorted({start for view in self._views for start in view.cells})
             through = min(view.complete_through_ms for view in self._views)
             advanced = through > self.complete_through_ms
@@ -118,6 +138,14 @@ class HeldCells:
         else:
             self._merged.pop(slice_ms, None)
             self.settled += 1
+
+    def _take_skimmed(self, slice_ms: int) -> None:
+        cells = self._cells(slice_ms)
+        if cells:
+            self._stale.add(slice_ms)
+        for cell in cells.values():
+            if not cell.is_forgotten:
+                cell.forget()
 
     def _is_settled(self, merged: _Merged) -> bool:
         return merged.through_ms >= merged.content.start_ms + self.data_set.slice_ms
@@ -190,7 +218,7 @@ class HeldCells:
                 cells = self._cells(start_ms)
                 if not cells:
                     return None
-                contents = {shard: cell.content() for shard, cell in cells.items()}
+                contents = ((shard, cell.content()) for shard, cell in cells.items())
                 merged = self._merge(start_ms, contents, self.complete_through_ms)
                 self._merged[start_ms] = merged
                 if self._is_settled(merged):
@@ -199,17 +227,22 @@ class HeldCells:
             return merged.content
 
     def _merge(
-        self, start_ms: int, contents: Mapping[int, CellContent], through_ms: int
+        self, start_ms: int, contents: Iterable[tuple[int, CellContent]], through_ms: int
     ) -> _Merged:
-        content = merge_slice(
+        fingerprints: dict[int, int] = {}
+
+        def noted() -> Iterator[CellContent]:
+            for shard, content in contents:
+                fingerprints[shard] = fingerprint(content)
+                yield content
+
+        merged = merge_slice(
             start_ms,
             self.data_set.panes_per_slice,
-            contents.values(),
+            noted(),
             self._catalogue_of(self.catalogue_version(start_ms)),
         )
-        return _Merged(
-            content, through_ms, {shard: fingerprint(each) for shard, each in contents.items()}
-        )
+        return _Merged(merged, through_ms, fingerprints)
 
     def settle_one(self) -> bool:
         """Merge one complete slice that is not yet; return whether there was one."""
@@ -227,8 +260,8 @@ class HeldCells:
         """Slices whose cells must be read from the log again."""
         return set(self._stale)
 
-    def replace(self, start_ms: int, contents: Mapping[int, CellContent]) -> None:
-        """Put a slice in the place of the stale one, from each shard's content."""
+    def replace(self, start_ms: int, contents: Iterable[tuple[int, CellContent]]) -> None:
+        """Put a slice in the place of the stale one, from the content of each shard."""
         with self._lock:
             self._merged[start_ms] = self._merge(start_ms, contents, self.complete_through_ms)
             self._stale.discard(start_ms)
@@ -247,6 +280,12 @@ class HeldCells:
         """About how many bytes the merged slices take."""
         with self._lock:
             return sum(each.content.nbytes for each in self._merged.values())
+
+
+def _without_sketches(value: bytes) -> bytes:
+    part = cell_pb2.CellPart.FromString(value)
+    part.ClearField("sketches")
+    return part.SerializeToString()
 
 
 def fingerprint(content: CellContent) -> int:

@@ -19,6 +19,7 @@ from sottovoce.service.settings import end_with_error, load_settings
 from sottovoce.service.shutdown import Shutdown
 from sottovoce_query.answers import Answers
 from sottovoce_query.cells import Materialiser
+from sottovoce_query.memory import share_one_arena
 from sottovoce_query.metrics import CallMetrics, HeldMetrics
 from sottovoce_query.release_metrics import BudgetMetrics, ReleaseMetrics
 from sottovoce_query.service import SERVICE_NAME, QueryService
@@ -177,6 +178,7 @@ async def _serve(settings: QuerySettings, shutdown: Shutdown) -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the service; the last line on stderr says why it failed, if it did."""
+    share_one_arena()
     try:
         settings = load_settings(
             QuerySettings, _PROGRAM, sys.argv[1:] if arguments is None else arguments

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +11,7 @@ import numpy.typing as npt
 from sottovoce.catalogue import UNKNOWN, Catalogue
 from sottovoce.cells import FIRSTS_OF_ARTIST, FIRSTS_OF_TRACK, PLAYS, CellContent
 from sottovoce.sketches import BottomKSample, FlajoletMartin, KeyCounts
-from sottovoce_query.pane_counts import Counts, Keys, PaneCounts
+from sottovoce_query.pane_counts import Counts, Keys, PaneCounts, smallest
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,22 +32,27 @@ class MergedSlice:
         arrivals: listeners new in the slice, for each pane.
         countries: country codes that occur, ascending.
         country_plays: plays by (country, pane).
-        listeners: the sketch of distinct listeners.
+        packed_listeners: the sketch of distinct listeners, as bytes.
         sample: listens with the smallest event ids.
     """
 
     start_ms: int
     catalogue_version: str
     tracks: PaneCounts
-    plays: npt.NDArray[np.uint32]
-    firsts_of_track: npt.NDArray[np.uint32]
-    firsts_of_artist: npt.NDArray[np.uint32]
+    plays: npt.NDArray[np.unsignedinteger]
+    firsts_of_track: npt.NDArray[np.unsignedinteger]
+    firsts_of_artist: npt.NDArray[np.unsignedinteger]
     pane_plays: npt.NDArray[np.uint32]
     arrivals: npt.NDArray[np.uint32]
     countries: npt.NDArray[np.uint32]
     country_plays: npt.NDArray[np.uint32]
-    listeners: FlajoletMartin
+    packed_listeners: bytes
     sample: BottomKSample
+
+    @property
+    def listeners(self) -> FlajoletMartin:
+        """The sketch of distinct listeners."""
+        return FlajoletMartin.from_bytes(self.packed_listeners)
 
     @property
     def nbytes(self) -> int:
@@ -56,7 +61,7 @@ class MergedSlice:
             *(self.plays, self.firsts_of_track, self.firsts_of_artist),
             *(self.pane_plays, self.arrivals, self.countries, self.country_plays),
         )
-        sketches = 8 * self.listeners.buckets + 300 * len(self.sample)
+        sketches = len(self.packed_listeners) + 300 * len(self.sample)
         return self.tracks.nbytes + sum(each.nbytes for each in arrays) + sketches
 
 
@@ -68,37 +73,84 @@ def merge_slice(
     Args:
         start_ms: the slice's start.
         panes: panes in a slice.
-        contents: one for each shard that has a cell; they stay as they are.
+        contents: one for each shard that has a cell; they stay as they are, and are looked at one
+            after the other, so that they need not all be there at once.
         catalogue: the one that the slice is pinned to.
     """
-    whole = CellContent()
+    rest = CellContent()
+    parts = [_Rows.none()]
     for content in contents:
-        whole.merge(content)
-    plays = _canonical(whole.plays, catalogue)
-    tracks = PaneCounts(plays.keys, plays.groups, plays.counts[:, PLAYS])
-    _, totals = plays.by_key()  # by ascending key, as `tracks.keys`
-    small = totals.astype(np.uint32)
-    countries, country_plays = _by_pane(whole.countries, panes)
-    pane_plays = np.zeros(panes, np.uint32)
-    groups, sums = plays.by_group()
-    pane_plays[groups] = sums[:, PLAYS]
+        parts.append(_Rows.of(content.plays, catalogue))
+        rest.countries.merge(content.countries)
+        rest.arrivals.merge(content.arrivals)
+        rest.listeners.merge(content.listeners)
+        rest.sample.merge(content.sample)
+    rows = _Rows.joined(parts)
+    keys, places = np.unique(rows.keys, return_inverse=True)
+    countries, country_plays = _by_pane(rest.countries, panes)
     arrivals = np.zeros(panes, np.uint32)
-    groups, sums = whole.arrivals.by_group()
+    groups, sums = rest.arrivals.by_group()
     arrivals[groups] = sums[:, 0]
     return MergedSlice(
         start_ms=start_ms,
         catalogue_version=catalogue.version if len(catalogue) else "",
-        tracks=tracks,
-        plays=small[:, PLAYS].copy(),
-        firsts_of_track=small[:, FIRSTS_OF_TRACK].copy(),
-        firsts_of_artist=small[:, FIRSTS_OF_ARTIST].copy(),
-        pane_plays=pane_plays,
+        tracks=_pane_counts(keys, places, rows, panes),
+        plays=smallest(_sums(places, rows.plays, len(keys))),
+        firsts_of_track=smallest(_sums(places, rows.firsts_of_track, len(keys))),
+        firsts_of_artist=smallest(_sums(places, rows.firsts_of_artist, len(keys))),
+        pane_plays=_sums(rows.panes, rows.plays, panes).astype(np.uint32),
         arrivals=arrivals,
         countries=countries,
         country_plays=country_plays,
-        listeners=whole.listeners,
-        sample=whole.sample,
+        packed_listeners=rest.listeners.to_bytes(),
+        sample=rest.sample,
     )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Rows:
+    """Counts by (canonical key, pane) of some shards, each column in the smallest type."""
+
+    keys: Keys
+    panes: npt.NDArray[np.unsignedinteger]
+    plays: npt.NDArray[np.unsignedinteger]
+    firsts_of_track: npt.NDArray[np.unsignedinteger]
+    firsts_of_artist: npt.NDArray[np.unsignedinteger]
+
+    @staticmethod
+    def none() -> _Rows:
+        return _Rows(np.zeros(0, np.uint64), *(np.zeros(0, np.uint8) for _ in range(4)))
+
+    @staticmethod
+    def of(plays: KeyCounts, catalogue: Catalogue) -> _Rows:
+        columns = (PLAYS, FIRSTS_OF_TRACK, FIRSTS_OF_ARTIST)
+        return _Rows(
+            canonical_keys(plays.keys, catalogue),
+            smallest(plays.groups),
+            *(smallest(plays.counts[:, column]) for column in columns),
+        )
+
+    @staticmethod
+    def joined(parts: list[_Rows]) -> _Rows:
+        columns = [each.name for each in fields(_Rows)]
+        return _Rows(*(np.concatenate([getattr(part, c) for part in parts]) for c in columns))
+
+
+def _pane_counts(keys: Keys, places: Counts, rows: _Rows, panes: int) -> PaneCounts:
+    """Add up the rows of the same key and pane."""
+    codes = places * panes + rows.panes
+    order = np.argsort(codes)
+    codes, plays = codes[order], rows.plays[order].astype(np.int64)
+    begins = np.flatnonzero(np.diff(codes, prepend=-1))
+    codes, sums = codes[begins], np.add.reduceat(plays, begins) if len(plays) else plays
+    return PaneCounts(keys[codes // panes], (codes % panes).astype(np.uint32), sums)
+
+
+def _sums(
+    places: npt.NDArray[np.integer], counts: npt.NDArray[np.unsignedinteger], size: int
+) -> Counts:
+    """Add up counts by place; a slice has far fewer than 2^53 listens, so floats are exact."""
+    return np.bincount(places, weights=counts, minlength=size).astype(np.int64)
 
 
 def canonical_keys(keys: Keys, catalogue: Catalogue) -> Keys:
@@ -108,15 +160,6 @@ def canonical_keys(keys: Keys, catalogue: Catalogue) -> Keys:
     canonical = keys.copy()
     canonical[known] = catalogue.keys[rows[known]]
     return canonical
-
-
-def _canonical(plays: KeyCounts, catalogue: Catalogue) -> KeyCounts:
-    canonical = canonical_keys(plays.keys, catalogue)
-    if np.array_equal(canonical, plays.keys):
-        return plays
-    renamed = KeyCounts(plays.width)
-    renamed.add(plays.groups, canonical, plays.counts)
-    return renamed
 
 
 def _by_pane(

@@ -41,6 +41,8 @@ class LogReader:
         settings: where Kafka is.
         partitions: (topic, partition) pairs.
         start: first offset of a pair to read; the log's beginning where it is not named.
+        through: where reading to the end stops, for a pair that need not be read to its own.
+        at_once: how many records are held at once; less where they are large.
         timeout: seconds without any progress after which reading to the end gives up.
 
     Raises:
@@ -54,11 +56,14 @@ class LogReader:
         partitions: Sequence[Partition],
         *,
         start: dict[Partition, int] | None = None,
+        through: dict[Partition, int] | None = None,
+        at_once: int = 10_000,
         timeout: float = 60.0,
     ) -> None:
         self._timeout = timeout
+        self._at_once = at_once
         low = first_offsets(settings, partitions)
-        self._ends = high_watermarks(settings, partitions)
+        self._ends = {**high_watermarks(settings, partitions), **(through or {})}
         self.positions: dict[Partition, int] = {**low, **(start or {})}
         for pair, first in self.positions.items():
             if first < low[pair]:
@@ -87,7 +92,7 @@ class LogReader:
 
     @property
     def ends(self) -> dict[Partition, int]:
-        """The high watermarks as they stood when this reader was made."""
+        """The high watermarks as they stood when this reader was made, or `through`."""
         return dict(self._ends)
 
     @property
@@ -102,10 +107,23 @@ class LogReader:
             LogError: no progress for `timeout` seconds.
             LostRecordsError: records vanished while they were read.
         """
+        for messages in self.messages_to_end():
+            yield from map(as_record, messages)
+
+    def messages_to_end(self) -> Iterator[list[Message]]:
+        """Like `to_end`, but as the client's own messages, many at once.
+
+        For long logs: what is made of a record here costs more than reading it.
+
+        Raises:
+            LogError: no progress for `timeout` seconds.
+            LostRecordsError: records vanished while they were read.
+        """
         quiet_since = time.monotonic()
         while not self.at_end:
             before = dict(self.positions)
-            yield from self.poll(timeout=0.1)
+            if messages := self._take(timeout=0.1):
+                yield messages
             if self.positions != before:
                 quiet_since = time.monotonic()
             elif time.monotonic() - quiet_since > self._timeout:
@@ -119,26 +137,24 @@ class LogReader:
                     "a transaction may be hanging"
                 )
 
-    def poll(self, timeout: float = 0.1, limit: int = 10_000) -> Iterator[Record]:
+    def poll(self, timeout: float = 0.1) -> Iterator[Record]:
         """Yield what is there, waiting at most `timeout` seconds for the first record."""
-        for message in self._consumer.consume(limit, timeout):
-            record = self._take(message)
-            if record is not None:
-                yield record
+        yield from map(as_record, self._take(timeout))
 
-    def _take(self, message: Message) -> Record | None:
-        error = message.error()
-        pair = (message.topic() or "", message.partition() or 0)
-        offset = message.offset() or 0
-        if error is not None:
-            if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001
-                self.positions[pair] = max(self.positions[pair], offset)
-                return None
-            raise as_log_error(error, [pair[0]])
-        self.positions[pair] = offset + 1
-        return Record(
-            pair[0], pair[1], offset, message.timestamp()[1], message.key() or b"", message.value()
-        )
+    def _take(self, timeout: float) -> list[Message]:
+        """Return the messages that are there, and move on to behind them."""
+        taken = self._consumer.consume(self._at_once, timeout)
+        messages = [each for each in taken if each.error() is None]
+        # In order of offset within each partition: the last one stays.
+        self.positions |= {_pair(each): _offset(each) + 1 for each in messages}
+        for message in taken:
+            if (error := message.error()) is None:
+                continue
+            pair = _pair(message)
+            if error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001
+                raise as_log_error(error, [pair[0]])
+            self.positions[pair] = max(self.positions[pair], _offset(message))
+        return messages
 
     def close(self) -> None:
         """Let go of the connection."""
@@ -149,3 +165,21 @@ class LogReader:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def as_record(message: Message) -> Record:
+    """Return a message of the client as a record."""
+    topic, partition = _pair(message)
+    return Record(
+        *(topic, partition, _offset(message), message.timestamp()[1]),
+        message.key() or b"",
+        message.value(),
+    )
+
+
+def _pair(message: Message) -> Partition:
+    return message.topic() or "", message.partition() or 0
+
+
+def _offset(message: Message) -> int:
+    return message.offset() or 0

@@ -94,13 +94,6 @@ class FlajoletMartin(Sketch):
         )
         return np.ascontiguousarray(bits[:, : self.levels].T).view(np.bool_)
 
-    def _set_planes(self, planes: NDArray[np.bool_]) -> None:
-        bits = np.zeros((self._buckets, 64), dtype=np.uint8)
-        bits[:, : self.levels] = planes.T
-        self._rows = (
-            np.packbits(bits, axis=1, bitorder="little").view("<u8")[:, 0].astype(np.uint64)
-        )
-
     def payload(self) -> bytes:
         """The buckets' bits, 8 bytes a bucket; where few are set, their places."""
         head = bytes([self._buckets.bit_length() - 1])
@@ -145,12 +138,15 @@ class FlajoletMartin(Sketch):
             return sketch
         if body[1] != _DENSE:
             raise ValueError(f"unknown form {body[1]}")
-        planes = np.zeros((sketch.levels, sketch.buckets), dtype=np.bool_)
         lowest, stop, offset = body[2], body[3], 4
-        planes[:lowest] = True
-        for plane in range(lowest, stop):
-            planes[plane], offset = decode_bits(body, offset)
-        sketch._set_planes(planes)
+        if max(lowest, stop) > sketch.levels:
+            raise ValueError(f"bits up to level {max(lowest, stop)}")
+        sketch._rows[:] = np.uint64((1 << lowest) - 1)
+        for number in range(lowest, stop):
+            plane, offset = decode_bits(body, offset)
+            if len(plane) != sketch.buckets:
+                raise ValueError(f"a level of {len(plane)} buckets")
+            sketch._rows |= plane.astype(np.uint64) << np.uint64(number)
         return sketch
 
     def _parameters(self) -> dict[str, object]:

@@ -10,7 +10,7 @@ from benchmarks.__main__ import SUITE
 from benchmarks.made_up_log import MadeUpListens
 from benchmarks.results import Result, Table, Target, show, write_page
 from benchmarks.suite.consumer import steady_rate
-from benchmarks.suite.freshness import _bracket, _by_window, _fit
+from benchmarks.suite.freshness import _bracket, _by_window, _fit, _growth
 
 from sottovoce.wire import listens as wire
 
@@ -75,7 +75,12 @@ def test_growth_shows_in_the_windows():
     ends = np.linspace(0, 100, 1_000, endpoint=False)
     windows = _by_window(ends, ends / 100, 0.0, 100.0)
     assert len(windows) == 10
-    assert windows[-1]["p50"] - windows[0]["p50"] == pytest.approx(0.9, abs=0.01)
+    assert _growth(windows, "p50") == pytest.approx(0.9, abs=0.01)
+
+
+def test_a_wobble_is_not_growth():
+    windows = [{"at": float(at), "p99": 1.0 + 0.5 * (at in (0, 9))} for at in range(10)]
+    assert _growth(windows, "p99") == pytest.approx(0.0, abs=0.01)
 
 
 def test_made_up_listens_stand_in_the_shard_of_their_listener():

@@ -20,13 +20,14 @@ from sottovoce_query.tracks import TrackBook, TrackNames
 from sottovoce_query.windows import Windows
 
 
-def hold(crowd, **how):
+def hold(crowd, *, skim_before_ms=0, staged=(), **how):
     cells = HeldCells(
         crowd.data_set,
         lambda version: crowd.catalogue if version else type(crowd.catalogue).empty(),
         lambda: crowd.terms,
     )
-    for shard, key, value in crowd.records(**how):
+    cells.skim_before_ms = skim_before_ms
+    for shard, key, value in (*crowd.records(**how), *staged):
         cells.apply(shard, key, value)
     cells.update()
     return cells

@@ -39,6 +39,50 @@ def test_complete_slices_let_go_of_what_they_came_from(crowd):
     assert plays(cells, crowd.start_ms)[:2] == (truth, truth)
 
 
+def test_a_skimmed_slice_is_kept_without_its_sketches_until_it_is_read_again(crowd):
+    whole = hold(crowd)
+    cells = hold(crowd, skim_before_ms=crowd.start_ms + LIVE.slice_ms)
+    assert cells.stale == {crowd.start_ms}
+    assert list(cells.starts) == list(whole.starts)
+    parts = [view.cells[crowd.start_ms] for view in cells._views if crowd.start_ms in view.cells]
+    assert all(cell.is_forgotten for cell in parts)
+    contents = whole._cells(crowd.start_ms)
+    cells.replace(crowd.start_ms, ((shard, cell.content()) for shard, cell in contents.items()))
+    assert not cells.stale
+    assert [plays(cells, start) for start in cells.starts] == [
+        plays(whole, start) for start in whole.starts
+    ]
+
+
+def test_what_was_skimmed_but_not_committed_yet_is_read_again_once_it_is(crowd):
+    behind = late(crowd, crowd.start_ms, 3)
+    parts = [each for each in behind if each[1] != b"p"]
+    cells = hold(crowd, skim_before_ms=crowd.end_ms, staged=parts)
+    cells.skim_before_ms = 0
+    for start_ms in cells.stale:
+        contents = hold(crowd)._cells(start_ms)
+        cells.replace(start_ms, ((shard, cell.content()) for shard, cell in contents.items()))
+    assert not cells.stale
+    for shard, key, value in behind:
+        if key == b"p":
+            cells.apply(shard, key, value)
+    cells.update()
+    assert cells.stale == {crowd.start_ms}
+
+
+def test_a_fold_of_a_slice_that_was_skimmed_changes_nothing(crowd):
+    whole = hold(crowd)
+    cells = hold(crowd, skim_before_ms=crowd.end_ms)
+    cells.skim_before_ms = 0
+    for start_ms in cells.stale:
+        contents = whole._cells(start_ms)
+        cells.replace(start_ms, ((shard, cell.content()) for shard, cell in contents.items()))
+    for shard, key, value in crowd.records(base=True):
+        cells.apply(shard, key, value)
+    cells.update()
+    assert not cells.stale
+
+
 def test_a_fold_changes_nothing(crowd):
     cells = hold(crowd)
     before = [plays(cells, start) for start in cells.starts]
@@ -100,7 +144,7 @@ def test_a_latecomer_to_a_settled_slice_makes_it_stale_until_it_is_read_again(cr
     assert cells.stale == {crowd.start_ms}
     content = CellContent()
     content.update(crowd.listens[:1], slice_ms=crowd.start_ms, pane_ms=LIVE.pane_ms)
-    cells.replace(crowd.start_ms, {0: content})
+    cells.replace(crowd.start_ms, [(0, content)])
     assert cells.settled == 1
     assert not cells.stale
     assert plays(cells, crowd.start_ms)[0] == 1
