@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from sottovoce.privacy import Noise, half_width
+from sottovoce.privacy import Noise, interval
 from sottovoce.sketches import Estimate
 from sottovoce.wire.v1 import query_pb2
 
@@ -24,10 +24,7 @@ type Noises = Mapping[Noise, int]
 
 def noisy_count(value: float, noises: Noises, confidence: float = CONFIDENCE) -> Estimate:
     """Return a sum of released counts with the interval of the true one, which is not negative."""
-    if not noises:
-        return Estimate.exact(value)
-    width = half_width(noises, confidence)
-    return Estimate(max(0.0, value), max(0.0, value - width), max(0.0, value + width))
+    return interval(value, noises, confidence) if noises else Estimate.exact(value)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

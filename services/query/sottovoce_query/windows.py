@@ -161,7 +161,7 @@ class Windows:
         return Estimate(
             max(0.0, value),
             max(0.0, lower + inside.lower - width),
-            max(0.0, upper + inside.upper + more + width),
+            max(0.0, upper + inside.upper) + more + width,
         )
 
     def keep_up(self) -> None:

@@ -65,11 +65,15 @@ def half_width(parts: Mapping[Noise, int] | Iterable[Noise], confidence: float =
 
 
 def interval(
-    value: int, parts: Mapping[Noise, int] | Iterable[Noise], confidence: float = 0.95
+    value: float, parts: Mapping[Noise, int] | Iterable[Noise], confidence: float = 0.95
 ) -> Estimate:
-    """A sum of noisy counts with the bounds of the true sum; a count, so never below 0."""
+    """A sum of noisy counts with the bounds of the true sum; a count, so never below 0.
+
+    Where noise made the sum negative, the upper bound is that of a sum of 0: no less true, and it
+    still tells how much noise there is.
+    """
     width = half_width(parts, confidence)
-    return Estimate(max(0.0, value), max(0.0, value - width), max(0.0, value + width))
+    return Estimate(max(0.0, value), max(0.0, value - width), max(0.0, value) + width)
 
 
 @lru_cache(maxsize=1024)
