@@ -13,13 +13,15 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
+from unittest.mock import patch
 
 import pytest
 from tests.integration.test_query_service import QueryProcess
 from tests.unit.query.crowd import HISTORY, LIVE, Crowd
 
 from sottovoce.client import Client
-from sottovoce.data_sets import Terms
+from sottovoce.data_sets import Terms, creation
 from sottovoce.data_sets.creation import create_data_sets
 from sottovoce.data_sets.publishing import publish_catalogue
 from sottovoce.data_sets.registry import Registry
@@ -29,6 +31,8 @@ from sottovoce.local.ports import free_port
 
 SLICES = 24
 DAY_MS = 86_400_000
+EPSILON = 100.0
+"""At epsilon 1 nothing would be seen of a crowd as small as this one."""
 
 
 class System:
@@ -62,13 +66,15 @@ class System:
     def _make(self) -> None:
         plain = Crowd()
         terms = [Terms(name, catalogue_version=plain.catalogue.version) for name in DATA_SETS]
-        create_data_sets(self.settings, [LIVE, HISTORY], terms, brisk=True)
+        start_ms = (time.time_ns() // 1_000_000 // LIVE.slice_ms - SLICES) * LIVE.slice_ms
+        # A slice has a budget only where the ledger is older: it was opened before the crowd came.
+        with patch.object(creation, "time", SimpleNamespace(time_ns=lambda: start_ms * 1_000_000)):
+            create_data_sets(self.settings, [LIVE, HISTORY], terms, brisk=True)
         publish_catalogue(self.settings, plain.catalogue, "made-up.csv")
         registry = Registry(self.settings)
         live, history = (registry.data_set(name) for name in DATA_SETS)
         registry.close()
         slice_ms = live.slice_ms
-        start_ms = (time.time_ns() // 1_000_000 // slice_ms - SLICES) * slice_ms
         self.crowd = Crowd(live, start_ms, SLICES, listens=6_000, listeners=2_000)
         self.middle_ms = start_ms + SLICES * slice_ms * 3 // 4
         past = Crowd(history, DAY_MS * 20_000, 90, listens=2_000, listeners=3, seed=3)
@@ -94,7 +100,11 @@ class System:
                 self._writer.produce(topic, key, value, partition=shard)
 
     def start_query(self) -> None:
-        self.query = QueryProcess(self.settings, SOTTOVOCE_QUERY_PORT=str(self._query_port))
+        self.query = QueryProcess(
+            self.settings,
+            SOTTOVOCE_QUERY_PORT=str(self._query_port),
+            SOTTOVOCE_PRIVACY_EPSILON=str(EPSILON),
+        )
         self.query.until_ready().close()
 
     def kill_query(self) -> None:

@@ -32,10 +32,13 @@ PAGES = {
     "windows": "Windows",
     "similar": "Similar songs",
     "sample": "Sample",
+    "budget": "Budget",
     "status": "Status",
 }
-CHARTS = {"live": 3, "distributions": 2, "correlation": 1, "listeners": 1, "windows": 2}
-PATIENCE = 30_000
+CHARTS = {
+    "live": 3, "distributions": 2, "correlation": 1, "listeners": 1, "windows": 2, "budget": 1,
+}  # fmt: skip
+PATIENCE = 60_000  # a busy machine draws slowly
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +88,7 @@ def badge(page: Page):
 
 
 def drawn(page: Page, charts: int) -> None:
-    expect(page.locator("[data-testid=stVegaLiteChart] .marks")).to_have_count(
+    expect(page.locator("[data-testid=stVegaLiteChart] svg.marks")).to_have_count(
         charts, timeout=PATIENCE
     )
 
@@ -112,7 +115,11 @@ def first_row(page: Page):
 
 
 def asked_range(client, length):
-    return client.latest("live", timedelta(seconds=length))
+    return client.latest("live", timedelta(seconds=length), "ranking")
+
+
+def paid_by_reserves(client):
+    return [each for each in client.charges() if each.pot == "reserve"]
 
 
 @pytest.mark.parametrize(
@@ -122,7 +129,8 @@ def test_each_page_shows_data_how_fresh_and_how_private_they_are(look, path, sch
     page = look("" if path == "live" else path, scheme)
     expect(page.get_by_role("heading", name=PAGES[path], level=1)).to_be_visible()
     expect(badge(page)).to_have_text("live")
-    expect(page.get_by_text("protect nobody: do not publish them")).to_be_visible()
+    expect(page.get_by_text("its interval says how much")).to_be_visible()
+    expect(page.get_by_role("link", name="epsilon 100 a slice, delta 1e-9")).to_be_visible()
     if path == "similar":
         page.get_by_label("Search the catalogue").fill("song")
         page.keyboard.press("Enter")
@@ -130,10 +138,68 @@ def test_each_page_shows_data_how_fresh_and_how_private_they_are(look, path, sch
     drawn(page, CHARTS.get(path, 0) + (path == "similar"))
     if path in ("live", "rankings"):
         expect(first_row(page)).to_be_visible()
-    if path not in ("similar", "status"):
+    if path not in ("similar", "budget", "status"):
         expect(page.get_by_text(re.compile(r"live, .* UTC \(.*\)")).first).to_be_visible()
     expect(page.locator("[data-testid=stException], [data-testid=stAlert]")).to_have_count(0)
     keep(page, f"{path}-{scheme}")
+
+
+def test_pages_that_are_looked_at_charge_no_reserve(look, system):
+    page = look()
+    for path, title in PAGES.items():
+        page.goto(f"{system.url}/{'' if path == 'live' else path}")
+        expect(page.get_by_role("heading", name=title, level=1)).to_be_visible()
+        drawn(page, CHARTS.get(path, 0))
+    with system.client() as client:
+        assert list(client.charges())
+        assert not paid_by_reserves(client)
+
+
+def test_the_header_leads_to_what_epsilon_means(look):
+    page = look("rankings?data-set=history")
+    page.get_by_role("link", name="epsilon 100 a slice").click()
+    expect(page.get_by_role("heading", name="Budget", level=1)).to_be_visible()
+    expect(page.get_by_text("What epsilon 100 means")).to_be_visible()
+    assert "data-set=history" in page.url
+
+
+def test_the_budget_is_told_in_words_a_chart_and_a_table(look, system):
+    page = look("budget")
+    drawn(page, 1)
+    with system.client() as client:
+        budget = client.budget("live")
+    plan = budget.data_sets[0].plan
+    expect(page.locator("[data-testid=stMetricValue]")).to_have_text(
+        [f"epsilon {each:.3g}" if each < 100 else f"epsilon {each:,.0f}"
+         for each in (plan.epsilon, budget.worst_day.epsilon, budget.worst_month.epsilon)]
+    )  # fmt: skip
+    expect(page.get_by_text(f"at most {plan.slices_per_day} slices of a day")).to_be_visible()
+    expect(page.locator("[data-testid=stDataFrame]")).to_be_visible()
+
+
+def test_what_is_different_over_slices_is_asked_and_charged_at_a_button_alone(look, system):
+    page = look("listeners")
+    choose(page, "Range", "Last 2 minutes")
+    button = page.get_by_role("button", name="Count, and charge 4 slices")
+    expect(page.get_by_text("costs budget")).to_be_visible()
+    button.click()
+    label = page.locator("[data-testid=stMetricLabel]", has_text="Different listeners")
+    expect(label).to_be_visible()
+    with system.client() as client:
+        asked = client.latest("live", timedelta(minutes=2), "slice")
+        found = client.distinct_listeners("live", asked).count
+        assert len(paid_by_reserves(client)) == 1
+        expect(page.get_by_text(f"{found.value:,.0f}", exact=True)).to_be_visible()
+        keep(page, "union")
+        length = client.status().data_sets["live"].slice
+        for slices in range(5, 12):  # seven more, and the newest slice has nothing left
+            over = client.latest("live", slices * length, "slice")
+            client.distinct_listeners("live", over)
+    page.get_by_role("radio", name="Artists").click()
+    button.click()
+    expect(page.get_by_text("Not counted: ")).to_be_visible()
+    drawn(page, 1)
+    keep(page, "spent")
 
 
 def test_figures_are_those_of_the_query_service(look, system):

@@ -17,7 +17,8 @@ from sottovoce_dashboard import style
 from sottovoce_dashboard.asking import Asker, Memory
 from sottovoce_dashboard.connection import connect
 from sottovoce_dashboard.page import View
-from sottovoce_dashboard.pages import (
+from sottovoce_dashboard.screens import (
+    budget,
     correlation,
     distributions,
     listeners,
@@ -39,6 +40,7 @@ _PAGES: Final = (
     ("windows", "Windows", ":material/date_range:", windows.show),
     ("similar", "Similar songs", ":material/queue_music:", similar.show),
     ("sample", "Sample", ":material/table_rows:", sample.show),
+    ("budget", "Budget", ":material/toll:", budget.show),
     ("status", "Status", ":material/monitor_heart:", status.show),
 )
 _FIRST: Final = "live"

@@ -11,8 +11,10 @@ import streamlit as st
 from sottovoce.client import (
     BadQuestion,
     Basis,
+    BudgetSpent,
     CredentialsUnusable,
     Estimate,
+    NoBudget,
     NotAllowed,
     NotFound,
 )
@@ -84,6 +86,10 @@ def has_value[Value](answer: Answer[Value]) -> bool:
         st.error(f"The dashboard is not let in for this: {problem}", icon=":material/lock:")
     elif isinstance(problem, NotFound):
         st.info(f"Nothing found: {problem}", icon=":material/search_off:")
+    elif isinstance(problem, BudgetSpent):
+        st.warning(f"The budget for this is spent: {problem}.", icon=":material/toll:")
+    elif isinstance(problem, NoBudget):
+        st.info(f"This is never told: {problem}.", icon=":material/visibility_off:")
     elif problem is not None:
         retry = problem.retry_after
         wait = "" if retry is None else f" Worth asking again in {wording.length(retry)}."

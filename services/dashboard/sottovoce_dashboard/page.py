@@ -7,15 +7,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from html import escape
 from typing import Final
+from urllib.parse import quote
 
 import streamlit as st
 
 from sottovoce.client import Client, DataSetStatus, Series, SeriesPoints, Status, TimeRange
+from sottovoce.client.calls import SeriesGrain
 from sottovoce_dashboard import freshness, ranges, style, wording
 from sottovoce_dashboard.asking import Answer, Asker, Memory
 from sottovoce_dashboard.ranges import Choice, Grain
 
-_MOST_PANES: Final = 2_000
+_MOST_STEPS: Final = 720
+_GRAINS: Final = {"pane": "pane", "ranking": "step of rankings", "slice": "slice"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +75,37 @@ class Page:
         """Ask at a place of this page."""
         return self.asker.ask(self.key(place), question, about)
 
+    @property
+    def is_charged(self) -> bool:
+        """Whether questions outside the plan are paid for; one's own history costs nothing."""
+        return self.status.privacy_mode != "personal"
+
     def ask_series(
-        self, place: str, series: Series, asked: TimeRange, about: Hashable
-    ) -> Answer[SeriesPoints]:
-        """Ask for a series over a range: by panes, by whole slices where that were too many."""
-        grain: Grain = "pane" if asked.length // self.known.pane <= _MOST_PANES else "slice"
-        over = asked if grain == "pane" else ranges.whole_slices(asked, self.known)
+        self,
+        place: str,
+        series: Series,
+        asked: TimeRange,
+        about: Hashable,
+        most: int = _MOST_STEPS,
+    ) -> Answer[SeriesPoints] | None:
+        """Ask for a series over a range: step by step, by whole slices where that were too many.
+
+        Args:
+            place: of the page.
+            series: which.
+            asked: the range; its steps or slices that lie wholly in it are asked for.
+            about: what the reader chose.
+            most: how many steps are not too many.
+
+        Returns:
+            The answer; None where the range holds no whole step.
+        """
+        fine = ranges.grain_of(series)
+        by_step = asked.length // ranges.step(self.known, fine) <= most
+        over = ranges.whole(asked, self.known, fine if by_step else "slice")
+        if not over.length:
+            return None
+        grain: SeriesGrain = "pane" if by_step else "slice"
         return self.ask(
             place, lambda client: client.series(self.data_set, over, series, grain), about
         )
@@ -103,7 +131,7 @@ class Page:
         asked = ranges.resolve(choice, self.known, grain)
         if asked is None:
             st.info(
-                f"No whole {grain} of this range is complete yet. {self.known.waits_for}",
+                f"No whole {_GRAINS[grain]} of this range is complete yet. {self.known.waits_for}",
                 icon=":material/hourglass_empty:",
             )
         return choice, asked
@@ -154,13 +182,22 @@ def show(view: View, name: str, title: str, lead: str, body: Callable[[Page], No
 def _head(view: View, status: Answer[Status]) -> None:
     now = datetime.now(UTC)
     fresh = freshness.judge(status, view.data_set, view.memory, view.address, now)
-    mode = "" if status.value is None else wording.privacy(status.value.privacy_mode)
+    mode = "" if status.value is None else _privacy(status.value, view.data_set)
     greyed = style.KEPT_CSS if status.is_kept else ""
     st.html(
         f'<div role="status" class="sv-fresh"><span class="sv-badge sv-{fresh.state}">'
         f"{fresh.state}</span><span>{escape(fresh.sentence)}</span></div>"
-        f'<p class="sv-privacy">{escape(mode)}</p><style>{greyed}</style>'
+        f'<p class="sv-privacy">{mode}</p><style>{greyed}</style>'
     )
+
+
+def _privacy(status: Status, data_set: str) -> str:
+    mode = escape(wording.privacy(status.privacy_mode))
+    if not status.epsilon:
+        return mode
+    spent = escape(wording.budget(status.epsilon, status.delta))
+    to = f"budget?data-set={quote(data_set)}"
+    return f'{mode} <a href="{to}" target="_self" title="What this means">{spent}</a>'
 
 
 def _utc(chosen: datetime | None, otherwise: datetime) -> datetime:

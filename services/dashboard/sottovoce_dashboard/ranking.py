@@ -24,6 +24,8 @@ class Row:
         count: plays or listeners.
         movement: ranks gained since the range before; "new" where it had no rank there; None where
             there is nothing to compare with.
+        certain: whether its interval keeps clear of its neighbours', so that its place is no
+            matter of noise.
     """
 
     rank: int
@@ -31,12 +33,30 @@ class Row:
     detail: str
     count: Estimate
     movement: Movement
+    certain: bool = True
 
 
 def rows(entries: Sequence[TopEntry], earlier: Sequence[TopEntry] | None) -> list[Row]:
     """Return rows with their movement against an earlier ranking; None: there is none."""
     ranks = None if earlier is None else {_identity(each): each.rank for each in earlier}
-    return [Row(each.rank, *_names(each), each.count, _movement(each, ranks)) for each in entries]
+    return [
+        Row(
+            each.rank,
+            *_names(each),
+            each.count,
+            _movement(each, ranks),
+            _is_certain(place, entries),
+        )
+        for place, each in enumerate(entries)
+    ]
+
+
+def _is_certain(place: int, entries: Sequence[TopEntry]) -> bool:
+    count = entries[place].count
+    neighbours = [entries[at].count for at in (place - 1, place + 1) if 0 <= at < len(entries)]
+    return count.lower == count.upper or not any(
+        count.lower <= other.upper and other.lower <= count.upper for other in neighbours
+    )
 
 
 def _movement(entry: TopEntry, ranks: dict[str, int] | None) -> Movement:
@@ -60,7 +80,8 @@ def _names(entry: TopEntry) -> tuple[str, str]:
 def to_html(listed: Sequence[Row], unit: str) -> str:
     """Return an ordered list as HTML; names are escaped, as they come from anywhere.
 
-    A bar is solid up to the lower bound, pale from there to the upper one.
+    A bar is solid up to the lower bound, pale from there to the upper one, with a mark at the
+    figure where there is an interval.
 
     Args:
         listed: the rows.
@@ -74,23 +95,29 @@ def to_html(listed: Sequence[Row], unit: str) -> str:
 def _item(row: Row, most: float, unit: str) -> str:
     low = max(0.0, 100 * row.count.lower / most)
     high = max(low, 100 * row.count.upper / most)
+    at = max(0.0, 100 * row.count.value / most)
+    mark = f'<span class="sv-at" style="left:{at:.2f}%"></span>' if low < high else ""
     detail = f'<span class="sv-detail">{escape(row.detail)}</span>' if row.detail else ""
     title = f'<span class="sv-title">{escape(row.title)}</span>'
     name = f"{row.title}, {row.detail}" if row.detail else row.title
     figure = f"{wording.count(row.count.value)} {unit} ({wording.interval(row.count)})"
     tooltip = escape(f"{name}: {figure}")
     return (
-        f'<li title="{tooltip}"><span class="sv-rank">{row.rank}</span>{_arrow(row.movement)}'
+        f'<li title="{tooltip}"><span class="sv-rank">{row.rank}</span>{_arrow(row)}'
         f'<span class="sv-name"><span class="sv-line">{title}{detail}</span>'
         f'<span class="sv-bar" aria-hidden="true"><span class="sv-high" style="width:{high:.2f}%">'
-        f'</span><span class="sv-low" style="width:{low:.2f}%"></span></span></span>'
+        f'</span><span class="sv-low" style="width:{low:.2f}%"></span>{mark}</span></span>'
         f'<span class="sv-count">{wording.count(row.count.value)}</span></li>'
     )
 
 
-def _arrow(movement: Movement) -> str:
+def _arrow(row: Row) -> str:
+    movement = row.movement
     if movement is None:
         return '<span class="sv-move"></span>'
+    if not row.certain:
+        title = "within the noise: its neighbours may be ahead of it, or behind"
+        return f'<span class="sv-move sv-same" title="{title}" aria-label="{title}">≈</span>'
     if movement == "new":
         return '<span class="sv-move sv-new" title="not ranked before">new</span>'
     if movement == 0:

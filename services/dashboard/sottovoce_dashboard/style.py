@@ -18,7 +18,8 @@ CSS: Final = """
 .sv-waiting { --sv-state: #5b6472; --sv-on: #fff; }
 .sv-stale { --sv-state: #a45a00; --sv-on: #fff; }
 .sv-down { --sv-state: #b3261e; --sv-on: #fff; }
-.sv-privacy { margin: .15rem 0 0; font-size: .87rem; opacity: .8; }
+.sv-privacy { margin: .15rem 0 0; font-size: .87rem; opacity: .85; }
+.sv-privacy a { white-space: nowrap; }
 
 .sv-ranking { list-style: none; margin: 0 !important; padding: 0 !important; }
 .sv-ranking li { display: grid; grid-template-columns: 1.9rem 2.6rem 1fr 4.6rem; gap: .35rem;
@@ -38,6 +39,8 @@ CSS: Final = """
 .sv-bar span { position: absolute; inset: 0 auto 0 0; background: #7b6ce0; border-radius: 3px;
   transition: width .4s ease; }
 .sv-bar .sv-high { opacity: .4; }
+.sv-bar .sv-at { width: 3px; margin-left: -1.5px; border-radius: 0; background: currentColor;
+  opacity: .75; transition: left .4s ease; }
 .sv-count { font-variant-numeric: tabular-nums; font-weight: 600; text-align: right; }
 .st-key-answers table { font-size: .88rem; }
 .st-key-answers table td { border-left: none; border-right: none; white-space: nowrap; }

@@ -144,6 +144,7 @@ def correlations(answer: Correlation) -> pa.Table:
                     "row": feature(first),
                     "column": feature(second),
                     "r": pair.value if known else None,
+                    "width": pair.upper - pair.lower if known else None,
                     "label": f"{pair.value:z.2f}".replace("-", "\N{MINUS SIGN}") if known else "",
                     "interval": (
                         f"{pair.lower:.3f} to {pair.upper:.3f}".replace("-", "\N{MINUS SIGN}")
@@ -152,7 +153,7 @@ def correlations(answer: Correlation) -> pa.Table:
                     ),
                 }
             )
-    return _table(rows, numbers=("r",), texts=("row", "column", "label", "interval"))
+    return _table(rows, numbers=("r", "width"), texts=("row", "column", "label", "interval"))
 
 
 def strongest(answer: Correlation) -> list[tuple[str, str, Estimate]]:
@@ -179,18 +180,21 @@ def similar(answer: Similar) -> pa.Table:
             "name": str(track),
             "genre": track.genre,
             "cosine": cosine,
+            "lower": cosine,
+            "upper": cosine,
             "label": f"{cosine:.3f}",
         }
         for place, (track, cosine) in enumerate(answer.similar)
     ]
-    return _table(rows, numbers=("order", "cosine"), texts=("name", "genre", "label"))
+    numbers = ("order", "cosine", "lower", "upper")
+    return _table(rows, numbers=numbers, texts=("name", "genre", "label"))
 
 
 def sample(listens: Iterable[SampledListen]) -> pa.Table:
-    """Return sampled listens, the newest first; empty where nothing is known."""
+    """Return sampled listens, the newest first; without the columns that nothing is known of."""
     ordered = sorted(listens, key=lambda each: each.end_time, reverse=True)
     skipped = {True: "yes", False: "no", None: ""}
-    return pa.table(
+    table = pa.table(
         {
             "Ended (UTC)": pa.array([each.end_time for each in ordered], pa.timestamp("ms", "UTC")),
             "Title": [each.track.title or each.track.id for each in ordered],
@@ -204,6 +208,11 @@ def sample(listens: Iterable[SampledListen]) -> pa.Table:
             "Skipped": [skipped[each.skipped] for each in ordered],
         }
     )
+    known = {
+        "Played (s)": any(each.played is not None for each in ordered),
+        "Skipped": any(each.skipped is not None for each in ordered),
+    }
+    return table.drop_columns([name for name, is_known in known.items() if not is_known])
 
 
 def series_name(series: Series) -> str:

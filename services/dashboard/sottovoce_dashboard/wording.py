@@ -9,15 +9,27 @@ from sottovoce.client import Basis, Estimate, TimeRange
 
 _UNITS: Final = ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
 _PRIVACY: Final = {
-    "open": (
-        "Privacy mode: open. These figures are exact and protect nobody: do not publish them."
-    ),
     "enforced": (
-        "Privacy mode: enforced. Figures pass the differential-privacy gate: noise is in them, and "
-        "the intervals say how much."
+        "Privacy mode: enforced. Every figure about listening has noise in it that hides what one "
+        "listener did; its interval says how much."
     ),
     "personal": (
-        "Privacy mode: personal. One person's own history on their own machine: figures are exact."
+        "Privacy mode: personal. One person's own history on their own machine: figures are exact, "
+        "and protect nobody else."
+    ),
+}
+
+
+_SAMPLES: Final = {
+    "synthetic": (
+        ":violet-badge[synthetic] Every row is made up: track, country and time were drawn, each "
+        "for itself, from released figures. No row is anybody's, so what goes with what in a row "
+        "means nothing."
+    ),
+    "own": ":orange-badge[own] Rows of your own history, every set of so many equally likely.",
+    "real": (
+        ":orange-badge[real rows] Listens of real people, coarsened until several share each "
+        "row; differential privacy does not cover them."
     ),
 }
 
@@ -115,6 +127,26 @@ def basis(about: Basis, *, exact: bool) -> str:
 def privacy(mode: str) -> str:
     """Return what a privacy mode means to the reader."""
     return _PRIVACY.get(mode, "Privacy mode: unknown. Treat these figures as unprotected.")
+
+
+def sample_kind(kind: str) -> str:
+    """Return what the rows of a sample are, in Markdown."""
+    return _SAMPLES.get(kind, "This sample does not say what its rows are.")
+
+
+def epsilon(value: float) -> str:
+    """Return an epsilon with as many digits as matter, such as "1" or "0.125"."""
+    return f"{value:.3g}" if value < 100 else f"{value:,.0f}"
+
+
+def budget(epsilon_of_slice: float, delta: float) -> str:
+    """Return what a slice may spend, such as "epsilon 1 a slice, delta 1e-9"."""
+    return f"epsilon {epsilon(epsilon_of_slice)} a slice, delta {probability(delta)}"
+
+
+def probability(value: float) -> str:
+    """Return a small probability, such as "1e-9"."""
+    return f"{value:.0e}".replace("e-0", "e-")
 
 
 def _midnight(time: datetime) -> datetime:

@@ -8,6 +8,10 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "demo": ("sottovoce.cli.demo:app", "Run the whole system on this machine, with a live panel."),
     "smoke": ("sottovoce.cli.smoke:app", "Run it all once, and compare every answer with truth."),
     "ask": ("sottovoce.cli.ask:app", "Ask the query service about the crowd."),
+    "budget": (
+        "sottovoce.cli.budget:app",
+        "Show what was spent of the privacy budget, and on what.",
+    ),
     "doctor": ("sottovoce.cli.doctor:app", "Look at this machine and at Kafka; say what to do."),
     "topics": ("sottovoce.cli.topics:app", "Create, list and check the topics and data sets."),
     "catalogue": (

@@ -65,7 +65,9 @@ def create_data_sets(
     )
     given = {each.data_set: each for each in terms}
     now_ms = time.time_ns() // 1_000_000
-    opening = None if is_opened(settings) else new_opening(settings, data_sets, there, now_ms)
+    # A topic that was made just now holds nothing, and may have no leader yet to be asked.
+    is_open = topics.charges not in created and is_opened(settings)
+    opening = None if is_open else new_opening(settings, data_sets, there, now_ms)
     with writer.transaction():
         if opening is not None:
             writer.produce(topics.charges, opening.opening.ledger, opening.SerializeToString())

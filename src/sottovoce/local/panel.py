@@ -17,8 +17,8 @@ from sottovoce.client import Estimate, Trend, Trends
 from sottovoce.local.vital_signs import VitalSigns
 
 _BAR_WIDTH = 24
-_FIXED_LINES = 15
-_FIXED_COLUMNS = 46
+_FIXED_LINES = 16
+_FIXED_COLUMNS = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ def render(
             Text(),
             _signs(signs, now),
             Text(),
-            _played(trends, room),
+            _played(signs, trends, room),
         ),
         title="[bold]Sottovoce[/bold], live",
         subtitle="Ctrl-C stops all of it",
@@ -114,10 +114,27 @@ def _signs(signs: VitalSigns, now: datetime) -> Table:
     table.add_row(
         Text("complete through", style="dim"), f"{_moment(signs.complete_through, now)}{waits}"
     )
+    table.add_row(Text("privacy", style="dim"), _privacy(signs))
     return table
 
 
-def _played(trends: Trends | None, room: Room) -> RenderableType:
+def _privacy(signs: VitalSigns) -> str:
+    if signs.privacy_mode == "personal":
+        return "personal: exact, and about one listener alone"
+    if not signs.epsilon:
+        return signs.privacy_mode or "?"
+    slice_ = f"{signs.slice.total_seconds():.0f} s"
+    noisy = f"enforced, epsilon {signs.epsilon:g} for a listener's slice of {slice_}"
+    return f"{noisy}; ± holds in 95 of 100 cases"
+
+
+def _played(signs: VitalSigns, trends: Trends | None, room: Room) -> RenderableType:
+    if signs.privacy_mode == "personal" and not (trends and trends.tracks):
+        return Text(
+            "Nobody is made up. Import your history and seal it with the commands above: then the "
+            "dashboard's data set `history` and `ask` tell about it.",
+            style="dim",
+        )
     if trends is None:
         return Text("The first rankings come with the first complete pane.", style="dim")
     length = trends.basis.range.length.total_seconds()
@@ -125,7 +142,7 @@ def _played(trends: Trends | None, room: Room) -> RenderableType:
     if trends.listeners is not None:
         listeners = f"{_estimate(trends.listeners)} distinct listeners in the last whole slice"
     return Group(
-        Text(f"Last {length:.0f} s: {trends.plays.value:,.0f} plays; {listeners}", style="bold"),
+        Text(f"Last {length:.0f} s: {_estimate(trends.plays)} plays; {listeners}", style="bold"),
         Text(),
         Columns(
             [_ranking("track", trends.tracks, room), _ranking("artist", trends.artists, room)],
@@ -144,9 +161,7 @@ def _ranking(what: str, entries: tuple[Trend, ...], room: Room) -> Table:
     table.add_column("")
     for each in entries[: room.entries]:
         entry = each.entry
-        table.add_row(
-            str(entry.rank), escape(entry.name), f"{entry.count.value:,.0f}", _movement(each)
-        )
+        table.add_row(str(entry.rank), escape(entry.name), _around(entry.count), _movement(each))
     return table
 
 
@@ -177,6 +192,11 @@ def _rate(value: float | None) -> str:
 
 def _count(value: float | None) -> str:
     return "?" if value is None else f"{value:,.0f}"
+
+
+def _around(value: Estimate) -> str:
+    width = value.upper - value.value
+    return f"{value.value:,.0f} ±{width:,.0f}" if width else f"{value.value:,.0f}"
 
 
 def _estimate(value: Estimate) -> str:

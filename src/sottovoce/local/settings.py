@@ -69,6 +69,8 @@ class StackSettings:
         listens_per_slice: C of `live`; None: the profile's.
         truth: whether the producer keeps exactly what it wrote.
         dashboard: whether there is one.
+        epsilon: what may be given away about one listener's slice; None: the service's default.
+        personal: one's own history alone: nobody is made up, and answers are exact.
     """
 
     folder: Path
@@ -84,3 +86,5 @@ class StackSettings:
     listens_per_slice: int | None = None
     truth: bool = False
     dashboard: bool = False
+    epsilon: float | None = None
+    personal: bool = False

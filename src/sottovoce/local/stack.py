@@ -61,10 +61,7 @@ class Stack:
             f"--vault-key-file={folder / 'vault.key'}",
             f"--rpc-port={at.producer}",
             f"--metrics-port={at.producer_metrics}",
-            f"--simulator-rate={settings.rate}",
-            f"--simulator-listeners={settings.listeners}",
-            f"--simulator-seats={settings.seats}",
-            f"--simulator-seed={settings.seed}",
+            *([] if settings.personal else self._simulator()),
             *([f"--truth-folder={self.truth_folder}"] if settings.truth else []),
         )
         self.consumer = self._child(
@@ -77,6 +74,8 @@ class Stack:
             f"--metrics-port={at.query_metrics}",
             "--query-grace-seconds=1",
             "--query-drain-seconds=0",
+            *(["--privacy-mode=personal"] if settings.personal else []),
+            *([] if settings.epsilon is None else [f"--privacy-epsilon={settings.epsilon}"]),
         )
         self.dashboard = Child(
             "dashboard",
@@ -87,6 +86,15 @@ class Stack:
         self.services: tuple[Child, ...] = (self.producer, self.consumer, self.query)
         if settings.dashboard:
             self.services = (*self.services, self.dashboard)
+
+    def _simulator(self) -> list[str]:
+        told = self.settings
+        return [
+            f"--simulator-rate={told.rate}",
+            f"--simulator-listeners={told.listeners}",
+            f"--simulator-seats={told.seats}",
+            f"--simulator-seed={told.seed}",
+        ]
 
     def _child(self, name: str, module: str, *arguments: str) -> Child:
         log = self.settings.folder / "log" / f"{module.split('.')[0].split('_')[1]}.log"
@@ -138,9 +146,11 @@ class Stack:
 
     def _preparations(self, catalogue_file: Path) -> list[Child]:
         main, log = "sottovoce_producer.main", self.settings.folder / "log" / "producer.log"
-        made = ["made-up-catalogue", str(catalogue_file)]
-        made += ["--tracks", str(self.settings.tracks), "--seed", str(self.settings.seed)]
-        children = [Child("making of a catalogue", main, made, log)]
+        children = []
+        if not self.settings.personal:
+            made = ["made-up-catalogue", str(catalogue_file)]
+            made += ["--tracks", str(self.settings.tracks), "--seed", str(self.settings.seed)]
+            children.append(Child("making of a catalogue", main, made, log))
         key = self.settings.folder / "vault.key"
         if not key.exists():
             children.append(Child("making of a key", main, ["vault-key", str(key)], log))
@@ -176,6 +186,9 @@ class Stack:
         )
         data_sets = [live, PROFILES["demo"]["history"]]
         create_data_sets(self.kafka, data_sets, list(terms.values()), brisk=True)
+        if told.personal:
+            self._progress("topics are made, for one's own history")
+            return
         catalogue, _ = read_catalogue(catalogue_file)
         publish_catalogue(self.kafka, catalogue, catalogue_file.name)
         pin(self.kafka, {"catalogue_version": catalogue.version})

@@ -6,7 +6,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sottovoce.client import Client, QueryError
 from sottovoce.local.metrics_page import MetricsPage, read_metrics
@@ -45,6 +45,9 @@ class VitalSigns:
         complete_through: of `live`.
         waits_for: why no more of `live` is complete.
         slices: how many slices of `live` are held.
+        privacy_mode: of the query service; empty where it does not say.
+        epsilon: what may be given away about one listener's slice; 0 where nothing is charged.
+        slice: the length of a slice of `live`.
     """
 
     written_rate: float | None = None
@@ -56,6 +59,9 @@ class VitalSigns:
     complete_through: datetime | None = None
     waits_for: str = ""
     slices: int = 0
+    privacy_mode: str = ""
+    epsilon: float = 0.0
+    slice: timedelta = timedelta(0)
 
 
 class VitalSignsReader:
@@ -88,11 +94,12 @@ class VitalSignsReader:
         consumer = self._read(self._ports.consumer_metrics) or _SILENT
         written = producer.total("sottovoce_producer_plays_total", outcome="taken")
         counted = consumer.total("sottovoce_consumer_listens_admitted_total", data_set="live")
-        status, waits_for = None, ""
+        told, waits_for = None, ""
         try:
-            status = self._client.status().data_sets.get("live")
+            told = self._client.status()
         except QueryError as error:
             waits_for = str(error)
+        status = told.data_sets.get("live") if told else None
         return VitalSigns(
             written_rate=None if written is None else self._written.note(now, written),
             written=written,
@@ -103,4 +110,7 @@ class VitalSignsReader:
             complete_through=status.complete_through if status else None,
             waits_for=status.waits_for if status else waits_for,
             slices=status.slices if status else 0,
+            privacy_mode=told.privacy_mode if told else "",
+            epsilon=told.epsilon if told else 0.0,
+            slice=status.slice if status else timedelta(0),
         )

@@ -59,8 +59,8 @@ QUESTIONS = [
     ("series", *ALL, "--by", "slice", "--genre", "dub"),
     ("series", "--last", "4s", "--new-listeners"),
     ("window", "1m", "--country", "DE"),
-    ("window", "30d", "--artist", "Made-up Artist 3"),
-    ("window", "30d", "--artist", "Outsider 0", "--title", "Unheard"),
+    ("window", "90s", "--artist", "Made-up Artist 3"),
+    ("window", "90s", "--artist", "Made-up Artist 3", "--title", "Made-up Song 03"),
     ("correlation", *ALL),
     ("played", *ALL, "--artist", "Outsider 0", "--title", "Unheard"),
     ("sample", "--size", "5"),
@@ -77,7 +77,7 @@ def test_every_question_answers_as_a_table_and_as_json(ask, arguments):
     answer = json.loads(ask(*arguments, "--format", "json"))
     assert isinstance(answer, dict)
     if "basis" in answer:
-        assert answer["basis"]["privacy_mode"] == "open"
+        assert answer["basis"]["privacy_mode"] == "enforced"
         assert answer["basis"]["range"]["end"].endswith("Z")
 
 
@@ -90,10 +90,12 @@ def test_figures_are_those_of_the_crowd(ask, crowd):
     assert str(len({row.track for row in rows})) in ask("distinct-tracks", *ALL)
 
 
-def test_a_table_says_what_it_is_about_and_owns_up_to_the_open_mode(ask):
-    text = ask("top-tracks", *ALL)
-    assert "live, 20" in text
-    assert "protect nobody" in text
+def test_a_table_says_what_it_is_about(ask):
+    assert "live, 20" in ask("top-tracks", *ALL)
+
+
+def test_the_status_says_what_a_slice_may_spend(ask):
+    assert "privacy mode enforced (epsilon 1e+09 a slice, delta 1e-09)" in ask("status")
 
 
 def test_without_a_range_the_last_slice_is_meant(ask, crowd):
@@ -128,6 +130,8 @@ def test_a_range_from_a_time_on_ends_with_what_is_complete(ask, crowd):
         (("series", "--genre", "noise"), "no genre 'noise'"),
         (("window", "1m", "--title", "x"), "--title needs --artist"),
         (("window", "31d"), "at most 30 days"),
+        (("window", "12s", "--artist", "Made-up Artist 3"), "nearest window is 20 s"),
+        (("window", "90s", "--artist", "Outsider 0", "--title", "Unheard"), "is not in it"),
         (("played",), "name one track"),
         (("played", "x"), "no Spotify id"),
         (("similar", "0" * 22), "no such track"),

@@ -18,7 +18,9 @@ import sottovoce.client
 from sottovoce.client import (
     AsyncClient,
     BadQuestion,
+    BudgetSpent,
     Client,
+    NoBudget,
     NoLongerHeld,
     NotAllowed,
     NotComplete,
@@ -40,10 +42,14 @@ RANGE = TimeRange(NOON, NOON + timedelta(hours=1))
 
 def status(through=NOON + timedelta(minutes=7, seconds=30)):
     message = query_pb2.GetStatusResponse(
-        version="1", privacy_mode=query_pb2.PRIVACY_MODE_OPEN, catalogue_tracks=5
+        version="1",
+        privacy_mode=query_pb2.PRIVACY_MODE_ENFORCED,
+        catalogue_tracks=5,
+        epsilon=1.0,
+        delta=1e-9,
     )
     live = message.data_sets.add(name="live", shards=4, waits_for="Time goes by.", admitted=7)
-    live.pane.seconds, live.slice.seconds = 60, 300
+    live.pane.seconds, live.ranking.seconds, live.slice.seconds = 60, 150, 300
     live.refused.add(reason="late", count=3)
     if through is not None:
         live.complete_through.FromDatetime(through)
@@ -110,6 +116,7 @@ def test_a_time_without_a_zone_is_refused_before_it_is_sent():
     [
         (3, "pane", 4, 7),
         (2.5, "pane", 4, 7),
+        (3, "ranking", 2.5, 7.5),
         (3, "slice", 0, 5),
         (6, "slice", -5, 5),
     ],
@@ -179,6 +186,21 @@ def test_each_code_is_an_error_that_says_what_can_be_done(code, kind):
         assert error.retry_after == timedelta(seconds=1.5)
 
 
+@pytest.mark.parametrize(
+    ("code", "reason", "kind"),
+    [
+        (grpc.StatusCode.RESOURCE_EXHAUSTED, "BUDGET_SPENT", BudgetSpent),
+        (grpc.StatusCode.FAILED_PRECONDITION, "NO_BUDGET", NoBudget),
+        (grpc.StatusCode.FAILED_PRECONDITION, "NOT_PERSONAL", NotAllowed),
+    ],
+)
+def test_some_reasons_say_more_than_their_code(code, reason, kind):
+    info = error_details_pb2.ErrorInfo(reason=reason, metadata={"left": "0.1"})
+    error = as_query_error(RpcError(code, "a sentence", info), "here:1")
+    assert type(error) is kind
+    assert error.metadata == {"left": "0.1"}
+
+
 def test_an_address_where_nobody_answers_is_named():
     error = as_query_error(RpcError(grpc.StatusCode.UNAVAILABLE, "refused"), "here:1")
     assert str(error).startswith("no query service answers at here:1 (refused)")
@@ -219,6 +241,44 @@ def test_trends_are_read_one_by_one_and_movement_may_be_absent():
     assert [each.tracks[0].movement for each in trends] == [None, 0]
     assert trends[0].listeners is None
     assert trends[1].listeners.value == 3
+
+
+def test_a_sample_says_what_its_rows_are():
+    message = query_pb2.SampleListensResponse(kind=query_pb2.SAMPLE_KIND_SYNTHETIC)
+    transport = FakeTransport(SampleListens=message)
+    client = Client(transport=transport)
+    assert client.sample("live", RANGE, 5, "real").kind == "synthetic"
+    client.sample("live", RANGE)
+    kinds = [request.kind for _, request, _ in transport.asked]
+    assert kinds == [query_pb2.SAMPLE_KIND_REAL, query_pb2.SAMPLE_KIND_UNSPECIFIED]
+    with pytest.raises(BadQuestion, match="kind: 'raw' is none of synthetic, own, real"):
+        client.sample("live", RANGE, kind="raw")
+
+
+def test_the_status_says_what_a_slice_may_spend():
+    told = Client(transport=FakeTransport(GetStatus=status())).status()
+    assert (told.privacy_mode, told.epsilon, told.delta) == ("enforced", 1.0, 1e-9)
+    assert told.data_sets["live"].ranking == timedelta(minutes=2.5)
+
+
+def test_a_budget_without_a_plan_or_anything_spent_has_none():
+    message = query_pb2.GetBudgetResponse(data_sets=[query_pb2.DataSetBudget(data_set="live")])
+    transport = FakeTransport(GetBudget=message)
+    budget = Client(transport=transport).budget("live", 7)
+    assert (transport.asked[0][1].data_set, transport.asked[0][1].size) == ("live", 7)
+    assert budget.data_sets[0].plan is None
+    assert budget.opened_at is None
+    assert budget.worst_day.first_day is None
+
+
+def test_charges_come_one_by_one_and_have_an_epsilon_only_where_they_are_pure():
+    messages = [
+        query_pb2.ListChargesResponse(statistic="genres", epsilon=0.5, rho=0.125),
+        query_pb2.ListChargesResponse(statistic="features", rho=0.25),
+    ]
+    charges = Client(transport=FakeTransport(ListCharges=messages)).charges("live")
+    told = [(each.statistic, each.epsilon, each.rho) for each in charges]
+    assert told == [("genres", 0.5, 0.125), ("features", None, 0.25)]
 
 
 def test_leaving_a_client_closes_its_transport():

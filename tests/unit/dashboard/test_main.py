@@ -20,6 +20,12 @@ def test_streamlit_knows_every_option():
     assert not set(main.streamlit_options(DashboardSettings())) - set(known)
 
 
+def test_streamlit_finds_no_pages_of_its_own_to_run_instead_of_the_app():
+    # With a folder `pages`, the first session of all sees a blank page if it comes by a deep link.
+    assert main._APP.exists()
+    assert not main._APP.with_name("pages").exists()
+
+
 def test_a_busy_port_is_one_clear_sentence():
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

@@ -1,12 +1,11 @@
 from datetime import timedelta
-from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.dashboard.made_up import DAY, HOUR, MINUTE, NOON, SECOND, history, live
 
-from sottovoce.client import TimeRange
+from sottovoce.client import Series, TimeRange
 from sottovoce_dashboard import ranges
 from sottovoce_dashboard.ranges import EVERYTHING, Choice
 
@@ -16,12 +15,11 @@ def test_what_is_held_ends_on_the_grain_with_what_is_complete():
     assert ranges.extent(live(), "slice").end == NOON
 
 
-def test_what_is_held_ends_with_the_last_slice_that_has_a_listen():
-    known = history()
-    assert ranges.extent(known, "pane").end == known.last_slice + DAY
+def test_rankings_end_with_the_last_step_of_theirs():
+    assert ranges.extent(live(), "ranking").end == NOON + 10 * SECOND
 
 
-@pytest.mark.parametrize("missing", ["complete_through", "first_slice", "last_slice"])
+@pytest.mark.parametrize("missing", ["complete_through", "first_slice"])
 def test_before_anything_is_complete_there_is_no_range(missing):
     assert ranges.extent(live(**{missing: None}), "pane") is None
     assert ranges.resolve(EVERYTHING, live(**{missing: None}), "pane") is None
@@ -38,6 +36,14 @@ def test_choices_fit_the_grain_and_end_with_everything():
     assert [str(each) for each in offered] == ["Last 30 seconds", "Last 2 minutes", "Everything"]
     assert str(ranges.choices(live(), "pane")[0]) == "Last 10 seconds"
     assert str(ranges.choices(history(), "slice")[0]) == "Last 1 day"
+    assert str(ranges.choices(live(), "ranking")[0]) == "Last 10 seconds"
+
+
+def test_everything_is_not_offered_of_a_past_of_decades():
+    decades = history(first_slice=NOON.replace(hour=0) - 20_000 * DAY)
+    offered = ranges.choices(decades, "slice")
+    assert str(offered[-1]) == "Last 3650 days"
+    assert ranges.default_choice(decades, "slice", 10_000) in offered
 
 
 def test_the_first_choice_is_long_enough_to_be_a_picture():
@@ -62,7 +68,7 @@ def test_two_times_outside_what_is_held_are_no_range():
 
 
 @given(
-    st.integers(0, 10_000), st.integers(0, 600), st.sampled_from(["pane", "slice"]),
+    st.integers(0, 10_000), st.integers(0, 600), st.sampled_from(["pane", "ranking", "slice"]),
     st.none() | st.integers(1, 20_000), st.none() | st.tuples(st.integers(), st.integers()),
 )  # fmt: skip
 def test_every_range_is_one_the_service_answers(held, open_seconds, grain, length, times):
@@ -87,25 +93,41 @@ def test_the_range_before_is_as_long_or_there_is_none():
     assert ranges.before(TimeRange(NOON - 6 * MINUTE, NOON), live()) is None
 
 
-def test_groups_are_equal_whole_and_end_with_the_range():
-    parts = ranges.grouped(TimeRange(NOON, NOON + 10 * MINUTE), 30 * SECOND, 8)
-    assert {each.length for each in parts} == {90 * SECOND}
-    assert parts[-1].end == NOON + 10 * MINUTE
-    assert all(a.end == b.start for a, b in pairwise(parts))
-    assert len(parts) == 6
+@pytest.mark.parametrize(
+    ("grain", "first", "last"), [("pane", 2, 100), ("ranking", 10, 100), ("slice", 30, 90)]
+)
+def test_what_lies_wholly_in_a_range_is_on_the_grain(grain, first, last):
+    asked = TimeRange(NOON + SECOND, NOON + 101 * SECOND)
+    inside = TimeRange(NOON + first * SECOND, NOON + last * SECOND)
+    assert ranges.whole(asked, live(), grain) == inside
 
 
-def test_slices_that_lie_wholly_in_a_range():
-    asked = TimeRange(NOON + SECOND, NOON + 100 * SECOND)
-    assert ranges.whole_slices(asked, live()) == TimeRange(NOON + 30 * SECOND, NOON + 90 * SECOND)
+def test_a_range_that_holds_no_whole_slice_is_empty():
+    assert not ranges.whole(TimeRange(NOON + SECOND, NOON + MINUTE / 2), live(), "slice").length
 
 
+def test_the_newest_slices_are_whole_and_not_more_than_there_are():
+    assert ranges.newest(live()) == TimeRange(NOON - 30 * SECOND, NOON)
+    assert ranges.newest(live(), 100) == TimeRange(NOON - 10 * MINUTE, NOON)
+    assert ranges.newest(live(complete_through=None)) is None
+
+
+@pytest.mark.parametrize(
+    ("series", "grain"),
+    [(Series.all(), "pane"), (Series.genre("x"), "pane"), (Series.new_listeners(), "pane"),
+     (Series.artist("x"), "ranking"), (Series.track("x"), "ranking")],
+)  # fmt: skip
+def test_series_of_tracks_and_artists_go_by_the_steps_of_rankings(series, grain):
+    assert ranges.grain_of(series) == grain
+
+
+@pytest.mark.parametrize("grain", ["pane", "ranking"])
 @pytest.mark.parametrize("known", [live(), history(), live(complete_through=None)])
-def test_windows_are_whole_panes_up_to_what_is_held_or_thirty_days(known):
-    offered = ranges.windows(known)
+def test_windows_are_whole_steps_up_to_what_is_held_or_thirty_days(known, grain):
+    offered = ranges.windows(known, grain)
     assert offered == sorted(set(offered))
-    assert offered[0] == known.pane
-    assert all(not each % known.pane for each in offered)
+    assert offered[0] == ranges.step(known, grain)
+    assert all(not each % ranges.step(known, grain) for each in offered)
     assert offered[-1] <= timedelta(days=30)
     if known.name == "history":
         assert offered[-1] == timedelta(days=30)

@@ -111,6 +111,11 @@ def test_a_sample_leaves_empty_what_is_unknown():
     assert oldest["Ended (UTC)"] == NOON
 
 
+def test_columns_that_nothing_is_known_of_are_left_out():
+    made_up = SampledListen(track("a"), NOON, None, "DE", skipped=None)
+    assert {"Played (s)", "Skipped"}.isdisjoint(tables.sample([made_up]).column_names)
+
+
 @pytest.mark.parametrize(
     "series",
     [Series.all(), Series.new_listeners(), Series.genre("x"), Series.country("x"),

@@ -69,10 +69,34 @@ def test_a_basis_explains_intervals_only_where_there_are_some():
     assert "and 1 older" in wording.basis(basis(versions=("a", "b")), exact=True)
 
 
-@pytest.mark.parametrize("mode", ["open", "enforced", "personal", "something new"])
-def test_every_privacy_mode_has_a_sentence(mode):
+@pytest.mark.parametrize(
+    ("mode", "words"),
+    [("enforced", "its interval says how much"), ("personal", "figures are exact"),
+     ("something new", "unprotected")],
+)  # fmt: skip
+def test_every_privacy_mode_says_what_it_means(mode, words):
     assert wording.privacy(mode).startswith("Privacy mode: ")
-    assert ("protect nobody" in wording.privacy(mode)) == (mode == "open")
+    assert words in wording.privacy(mode)
+
+
+@pytest.mark.parametrize(
+    ("epsilon", "delta", "words"),
+    [
+        (1.0, 1e-9, "epsilon 1 a slice, delta 1e-9"),
+        (0.125, 1e-12, "epsilon 0.125 a slice, delta 1e-12"),
+    ],
+)
+def test_a_budget_is_told_in_short(epsilon, delta, words):
+    assert wording.budget(epsilon, delta) == words
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [("synthetic", "made up"), ("own", "your own history"), ("real", "does not cover"),
+     ("unspecified", "does not say")],
+)  # fmt: skip
+def test_a_sample_says_whether_its_rows_are_anybodys(kind, words):
+    assert words in wording.sample_kind(kind)
 
 
 def test_ago_rounds_and_never_is_in_the_future():

@@ -7,49 +7,84 @@ import pyarrow.parquet as pq
 import pytest
 
 from sottovoce.catalogue import int_to_spotify_id, read_catalogue
-from sottovoce.client import Basis, Estimate, TimeRange, Top, TopEntry
-from sottovoce.local.checks import check_exact, check_ranking
+from sottovoce.client import Basis, Distribution, Estimate, Share, TimeRange, Top, TopEntry
+from sottovoce.local.checks import (
+    check_distribution,
+    check_figure,
+    check_figures,
+    check_ranking,
+)
 from sottovoce.local.truth import Truth, similarities, spotify_id
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 START_MS = int(START.timestamp() * 1000)
-BASIS = Basis("live", TimeRange(START, START + timedelta(minutes=1)), "open", (), 0.95, "")
+BASIS = Basis("live", TimeRange(START, START + timedelta(minutes=1)), "enforced", (), 0.95, "")
 
 
-def exactly(count):
-    return Estimate(count, count, count)
+def within(value, width):
+    return Estimate(value, value - width, value + width)
 
 
-def ranking(*counts):
+def ranking(*counts, width=2):
     entries = [
-        TopEntry(rank, None, name, exactly(count)) for rank, (name, count) in enumerate(counts, 1)
+        TopEntry(rank, None, name, within(count, width))
+        for rank, (name, count) in enumerate(counts, 1)
     ]
     return Top(BASIS, tuple(entries))
 
 
-def test_equal_counts_may_stand_in_any_order():
-    truth = Counter(a=5, b=3, c=3, d=1)
-    assert check_ranking("top", ranking(("a", 5), ("c", 3)), truth).fine
-    assert check_ranking("top", ranking(("a", 5), ("b", 3)), truth).fine
+def test_a_figure_may_lie_outside_its_interval_but_not_far():
+    assert check_figure("plays", within(100, 10), 100).fine
+    assert check_figure("plays", within(100, 10), 115).fine  # once in twenty times
+    assert not check_figure("plays", within(100, 10), 161).fine
+
+
+def test_an_exact_figure_must_be_the_truth():
+    assert check_figure("plays", within(5, 0), 5).fine
+    assert not check_figure("plays", within(5, 0), 6).fine
+
+
+def test_of_many_figures_as_many_lie_within_their_intervals_as_they_promise():
+    right = [(within(100, 10), 100.0)] * 95
+    off = [(within(100, 10), 115.0)]
+    assert check_figures("series", right + 5 * off).fine
+    assert not check_figures("series", right + 30 * off).fine
+    assert not check_figures("series", [*right, (within(100, 10), 1_000.0)]).fine
+    assert not check_figures("series", []).fine
+
+
+def test_each_count_of_a_ranking_is_held_against_its_own():
+    truth = Counter(a=50, b=30, c=30, d=10)
+    assert check_ranking("top", ranking(("a", 51), ("c", 29)), truth).fine
+    assert check_ranking("top", ranking(("a", 53), ("b", 33)), truth).fine
 
 
 @pytest.mark.parametrize(
     "wrong",
     [
-        (("a", 5), ("d", 1)),  # not the best
-        (("b", 5), ("a", 3)),  # names mixed up
-        (("a", 4), ("b", 3)),  # a count off by one
+        (("b", 50), ("a", 30)),  # names mixed up
+        (("a", 50), ("b", 60)),  # one count far off
+        (("a", 50), ("nobody", 30)),
         (),
     ],
 )
 def test_a_wrong_ranking_is_found(wrong):
-    assert not check_ranking("top", ranking(*wrong), Counter(a=5, b=3, c=3, d=1)).fine
+    assert not check_ranking("top", ranking(*wrong), Counter(a=50, b=30, c=30, d=10)).fine
 
 
-def test_an_exact_figure_must_be_the_truth_and_lie_within_its_interval():
-    assert check_exact("plays", exactly(5), 5).fine
-    assert not check_exact("plays", exactly(5), 6).fine
-    assert not check_exact("plays", Estimate(5, 6, 7), 5).fine
+def test_a_distribution_is_held_against_plays_shares_and_total():
+    truth = Counter(a=75, b=25)
+
+    def told(total, *plays):
+        shares = [
+            Share(name, within(count, 4), within(count / 100, 0.05))
+            for name, count in zip("ab", plays, strict=True)
+        ]
+        return Distribution(BASIS, tuple(shares), within(total, 6))
+
+    assert check_distribution("genres", told(101, 74, 26), truth).fine
+    assert not check_distribution("genres", told(150, 74, 26), truth).fine
+    assert not check_distribution("genres", told(101, 26, 74), truth).fine
 
 
 @pytest.fixture

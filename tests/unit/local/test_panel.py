@@ -16,18 +16,18 @@ NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 def trend(rank, title, movement):
     track = Track("0" * 22, title, ("The [bold] Artists",), "jazz", True)
-    return Trend(TopEntry(rank, track, "", Estimate(9 - rank, 9 - rank, 9 - rank)), movement)
+    return Trend(TopEntry(rank, track, "", Estimate(9 - rank, 0, 90 - rank)), movement)
 
 
 @pytest.fixture
 def trends():
     range_ = TimeRange(NOW - timedelta(seconds=30), NOW)
-    basis = Basis("live", range_, "open", ("v",), 0.95, "These figures protect nobody.")
+    basis = Basis("live", range_, "enforced", ("v",), 0.95, "A notice.")
     return Trends(
         basis,
         tuple(trend(n, f"Song {n}", move) for n, move in enumerate((2, -1, 0, None), 1)),
         (trend(1, "Album", 0),),
-        Estimate(123, 123, 123),
+        Estimate(123, 100, 146),
         Estimate(50, 45, 55),
         (Share("jazz", Estimate(9, 9, 9), Estimate(0.75, 0.75, 0.75)),),
     )
@@ -40,14 +40,19 @@ def text_of(renderable):
 
 
 def test_the_panel_shows_what_is_played_and_how_the_system_does(trends):
-    signs = VitalSigns(300.4, 9000, 290, 8900, 0, 100, NOW - timedelta(seconds=3), "", 4)
+    signs = VitalSigns(
+        300.4, 9000, 290, 8900, 0, 100, NOW - timedelta(seconds=3), "", 4,
+        "enforced", 4.0, timedelta(seconds=30),
+    )  # fmt: skip
     told = text_of(render(signs, trends, [("ask", "sottovoce ask top-tracks")], NOW, Room()))
     for wanted in (
         "sottovoce ask top-tracks",
         "300/s, 9,000 written",
         "8,900 counted, 100 waiting",
         "03:04:02 UTC (3 s ago)",
-        "123 plays",
+        "enforced, epsilon 4 for a listener's slice of 30 s",
+        "123 (100 to 146) plays",
+        "8 ±81",
         "50 (45 to 55) distinct listeners",
         "Song 4",
         "▲2",
@@ -55,7 +60,7 @@ def test_the_panel_shows_what_is_played_and_how_the_system_does(trends):
         "new",
         "The [bold] Artists",
         "75.0%",
-        "These figures protect nobody.",
+        "A notice.",
     ):
         assert wanted in told
 
@@ -78,6 +83,12 @@ def test_the_panel_says_what_is_not_there_yet():
     assert "silent" in told
     assert "nothing yet; the consumer has not committed" in told
     assert "first complete pane" in told
+
+
+def test_the_panel_says_that_ones_own_history_is_exact():
+    told = text_of(render(VitalSigns(privacy_mode="personal"), None, [], NOW, Room()))
+    assert "personal: exact, and about one listener alone" in told
+    assert "Import your history" in told
 
 
 def test_one_line_says_the_same_without_a_terminal(trends):

@@ -34,6 +34,23 @@ def test_two_services_on_one_port_are_one_sentence_that_names_both():
         twice.require_free()
 
 
+def command(child):
+    return " ".join(child._command)
+
+
+def test_a_demo_hands_its_epsilon_to_the_query_service(tmp_path):
+    stack = Stack(StackSettings(tmp_path, StackPorts.free(), epsilon=2.5))
+    assert "--privacy-epsilon=2.5" in command(stack.query)
+    assert "--privacy-mode" not in command(stack.query)
+    assert "--simulator-rate=300.0" in command(stack.producer)
+
+
+def test_in_a_personal_demo_nobody_is_made_up_and_answers_are_exact(tmp_path):
+    stack = Stack(StackSettings(tmp_path, StackPorts.free(), personal=True))
+    assert "--privacy-mode=personal" in command(stack.query)
+    assert "--simulator" not in command(stack.producer)
+
+
 def test_a_folder_that_a_demo_runs_in_is_left_alone(tmp_path):
     (tmp_path / "broker").mkdir()
     with (tmp_path / "lock").open("wb") as lock:

@@ -5,16 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from sottovoce_dashboard.certainty import WIDEST
 from sottovoce_dashboard.charts.spec import SCHEMA, Spec, text_axis, titled
 
 _CELL = 46
 _HEADER = 90
 _STRONG: Final = {False: 0.55, True: 0.7}
+_UNCERTAIN: Final = f"datum.width > {WIDEST}"
+_GREY: Final = {False: "#ececf0", True: "#24222f"}
+_ON_GREY: Final = "#8a8796"
 _ON_STRONG: Final = {False: "#ffffff", True: "#12111a"}
 
 
 def heat_map(features: Sequence[str], *, dark: bool) -> Spec:
-    """Return a heat map of a table with `row`, `column`, `r` and `label`.
+    """Return a heat map of a table with `row`, `column`, `r`, `label` and `width`.
+
+    What is too uncertain to tell anything is grey.
 
     Args:
         features: in the order that they are shown.
@@ -43,6 +49,7 @@ def heat_map(features: Sequence[str], *, dark: bool) -> Spec:
                 "mark": {"type": "rect", "cornerRadius": 3, "invalid": None},
                 "encoding": {
                     "color": {
+                        "condition": {"test": _UNCERTAIN, "value": _GREY[dark]},
                         "field": "r",
                         "type": "quantitative",
                         "scale": {"domain": [-1, 1], "domainMid": 0},
@@ -66,10 +73,13 @@ def heat_map(features: Sequence[str], *, dark: bool) -> Spec:
                 "encoding": {
                     "text": {"field": "label", "type": "nominal"},
                     "color": {
-                        "condition": {
-                            "test": f"abs(datum.r) > {_STRONG[dark]}",
-                            "value": _ON_STRONG[dark],
-                        },
+                        "condition": [
+                            {"test": _UNCERTAIN, "value": _ON_GREY},
+                            {
+                                "test": f"abs(datum.r) > {_STRONG[dark]}",
+                                "value": _ON_STRONG[dark],
+                            },
+                        ],
                         "value": _ON_STRONG[not dark],
                     },
                 },

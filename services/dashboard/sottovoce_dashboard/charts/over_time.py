@@ -12,7 +12,7 @@ _TIME_LABEL: Final = (
     "utcdate(datum.value) > 1 ? utcFormat(datum.value, '%-d %b') : "
     "utcmonth(datum.value) ? utcFormat(datum.value, '%b') : utcFormat(datum.value, '%Y')"
 )
-_X: Spec = {
+TIME_AXIS: Spec = {
     "type": "temporal",
     "scale": {"type": "utc", "nice": False},
     "axis": {
@@ -46,7 +46,7 @@ def line(value_title: str, height: int = 260, *, zero: bool = True) -> Spec:
     return {
         "$schema": SCHEMA,
         "height": height,
-        "encoding": {"x": {"field": "at", **_X}},
+        "encoding": {"x": {"field": "at", **TIME_AXIS}},
         "layer": [
             {
                 "mark": {"type": "area", "opacity": 0.22, "line": False},
@@ -106,7 +106,7 @@ def bars(value_title: str, height: int = 180) -> Spec:
             {
                 "mark": {"type": "rect", "stroke": None},
                 "encoding": {
-                    "x": {"field": "start", **_X},
+                    "x": {"field": "start", **TIME_AXIS},
                     "x2": {"field": "end"},
                     "y": {"field": "value", "type": "quantitative", "axis": axis},
                     "y2": {"datum": 0},
@@ -117,7 +117,7 @@ def bars(value_title: str, height: int = 180) -> Spec:
                 "transform": [{"filter": "datum.upper > datum.lower"}],
                 "mark": {"type": "rule", "opacity": 0.7},
                 "encoding": {
-                    "x": {"field": "at", **_X},
+                    "x": {"field": "at", **TIME_AXIS},
                     "y": {"field": "lower", "type": "quantitative"},
                     "y2": {"field": "upper"},
                 },

@@ -14,10 +14,10 @@ _ROOM_FOR_LABELS = 56
 def ranked_bars(
     value: str, value_title: str, rows: int, tooltip: dict[str, str], **scale: Any
 ) -> Spec:
-    """Return a bar for each row of a table with `order`, `name`, `label` and a value.
+    """Return a bar for each row of a table: `order`, `name`, `label`, a value, `lower`, `upper`.
 
     Args:
-        value: the field of the bar's length; `lower` and `upper` are its interval where they are.
+        value: the field of the bar's length; `lower` and `upper` are its interval.
         value_title: of its axis, unit included.
         rows: how many there are.
         tooltip: field to title.
@@ -59,7 +59,7 @@ def ranked_bars(
             {
                 "mark": {"type": "text", "align": "left", "baseline": "middle", "dx": 6},
                 "encoding": {
-                    "x": {"field": value, "type": "quantitative"},
+                    "x": {"field": "upper", "type": "quantitative"},
                     "text": {"field": "label", "type": "nominal"},
                 },
             },

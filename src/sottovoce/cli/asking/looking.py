@@ -79,8 +79,9 @@ def status(
         {
             "name": each.name,
             "complete_through": moment(each.complete_through) or "nothing yet",
-            "slices": each.slices,
-            "admitted": each.admitted,
+            # True totals are for operators; who may not see them gets zeros.
+            "slices": each.slices or None,
+            "admitted": each.admitted or None,
             "refused": ", ".join(f"{count:,} {name}" for name, count in each.refused.items()),
             "waits_for": each.waits_for,
         }
@@ -92,7 +93,9 @@ def status(
         if answer.catalogue_version
         else "no catalogue in use (`sottovoce catalogue import FILE --use`)"
     )
-    typer.echo(f"Version {answer.version}, privacy mode {answer.privacy_mode}, {catalogue}.")
+    spends = f" (epsilon {answer.epsilon:g} a slice, delta {answer.delta:g})"
+    mode = f"{answer.privacy_mode}{spends if answer.epsilon else ''}"
+    typer.echo(f"Version {answer.version}, privacy mode {mode}, {catalogue}.")
 
 
 def trends(

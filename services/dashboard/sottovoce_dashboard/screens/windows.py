@@ -18,6 +18,8 @@ from sottovoce_dashboard.page import show as show_page
 _KINDS: Final = ("All plays", "New listeners", "Genre", "Country", "Artist", "Track")
 _MOST_LENGTHS: Final = 24
 _SEARCHED: Final = 25
+_NAMED_SLICES: Final = 24
+"""The genres and countries of so many slices are offered."""
 
 
 def show(view: View) -> None:
@@ -27,7 +29,7 @@ def show(view: View) -> None:
         "windows",
         "Windows",
         "The sum of any series over a sliding window that ends with the last complete pane, from "
-        "an exponential histogram, whose error is bounded.",
+        "an exponential histogram that was fed with released figures: asking costs no budget.",
         _body,
     )
 
@@ -36,14 +38,15 @@ def _body(page: Page) -> None:
     left, right = st.columns([1, 1.6], gap="large")
     with left:
         series = _choose_series(page)
-    offered = ranges.windows(page.known)
+    grain = ranges.grain_of(series or Series.all())
+    offered = ranges.windows(page.known, grain)
     with right:
         window = st.select_slider(
             "Window",
             offered,
             offered[len(offered) // 2],
             format_func=wording.length,
-            key=page.key("window"),
+            key=page.key(f"window-{grain}"),
         )
     if series is None:
         return
@@ -64,11 +67,11 @@ def _body(page: Page) -> None:
 
 def _choose_series(page: Page) -> Series | None:
     kind = st.selectbox("Series", _KINDS, key=page.key("kind"))
-    whole = ranges.extent(page.known, "pane")
     if kind == "New listeners":
         return Series.new_listeners()
     if kind in ("Genre", "Country"):
-        return None if whole is None else _choose_share(page, whole, country=kind == "Country")
+        recent = ranges.newest(page.known, _NAMED_SLICES)
+        return None if recent is None else _choose_share(page, recent, country=kind == "Country")
     if kind == "Artist":
         text = st.text_input("Artist", key=page.key("artist"), placeholder="an artist's name")
         return Series.artist(text.strip()) if text and text.strip() else None
@@ -77,10 +80,10 @@ def _choose_series(page: Page) -> Series | None:
     return Series.all()
 
 
-def _choose_share(page: Page, whole: TimeRange, *, country: bool) -> Series | None:
+def _choose_share(page: Page, recent: TimeRange, *, country: bool) -> Series | None:
     answer = page.ask(
         "countries" if country else "genres",
-        lambda client: (client.countries if country else client.genres)(page.data_set, whole),
+        lambda client: (client.countries if country else client.genres)(page.data_set, recent),
     )
     if not has_value(answer) or answer.value is None:
         return None
@@ -144,7 +147,7 @@ def _covered(page: Page, series: Series, answer: Count) -> None:
         st.info("Nothing was played in this window.", icon=":material/music_off:")
         return
     answered = page.ask_series("series", series, asked, (series, asked.length))
-    if has_value(answered) and answered.value is not None:
+    if answered is not None and has_value(answered) and answered.value is not None:
         points = tables.thin(answered.value.points)
         unit = wording.per(points[0].range.length)
         name = tables.series_name(series)

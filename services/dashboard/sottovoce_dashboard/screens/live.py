@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import streamlit as st
 
-from sottovoce.client import Series, TimeRange, Top
+from sottovoce.client import Client, Count, Estimate, Series, TimeRange, Top
 from sottovoce_dashboard import ranges, ranking, tables, wording
 from sottovoce_dashboard.asking import Answer
 from sottovoce_dashboard.charts.over_time import bars, line
@@ -17,6 +20,7 @@ from sottovoce_dashboard.ranges import Choice
 _SIZE = 10
 _SIZE_BEFORE = 100
 _GENRES = 8
+_BARS = 120
 
 
 def show(view: View) -> None:
@@ -27,11 +31,12 @@ def show(view: View) -> None:
 def _body(page: Page) -> None:
     controls, _ = st.columns([1, 2])
     with controls:
-        choice, asked = page.choose_range("pane", slices=4)
-    if asked is None:
+        choice, asked = page.choose_range("ranking", slices=4)
+    panes = ranges.resolve(choice, page.known, "pane")
+    if asked is None or panes is None:
         return
     before = ranges.before(asked, page.known)
-    _totals(page, choice, asked, before)
+    _totals(page, choice, panes, ranges.before(panes, page.known))
     left, right = st.columns(2, gap="large")
     with left:
         st.subheader("Top tracks")
@@ -39,12 +44,12 @@ def _body(page: Page) -> None:
     with right:
         st.subheader("Top artists")
         _top(page, choice, asked, before, artists=True)
-    _plays(page, choice, asked)
+    _plays(page, choice, panes)
     left, right = st.columns(2, gap="large")
     with left:
-        _new_listeners(page, choice, asked)
+        _new_listeners(page, choice, panes)
     with right:
-        _genres(page, choice, asked)
+        _genres(page, choice, panes)
 
 
 def _totals(page: Page, choice: Choice, asked: TimeRange, before: TimeRange | None) -> None:
@@ -53,33 +58,36 @@ def _totals(page: Page, choice: Choice, asked: TimeRange, before: TimeRange | No
     plays_before = before and page.ask(
         "plays-before", lambda client: client.genres(page.data_set, before).total, choice
     )
-    tracks = page.ask("tracks", lambda client: client.distinct_tracks(page.data_set, asked), choice)
-    artists = page.ask(
-        "artists", lambda client: client.distinct_artists(page.data_set, asked), choice
-    )
-    whole = ranges.extent(page.known, "slice")
     columns = st.columns(4)
     with columns[0]:
         if plays.value is not None:
             figure("Plays", plays.value, over, plays_before.value if plays_before else None)
-    with columns[1]:
-        if whole is not None:
-            last = TimeRange(whole.end - page.known.slice, whole.end)
-            heard = page.ask(
-                "listeners", lambda client: client.distinct_listeners(page.data_set, last)
-            )
-            if heard.value is not None:
-                figure(
-                    f"Listeners, last {wording.per(page.known.slice)}",
-                    heard.value.count,
-                    f"Distinct listeners of the last complete slice: {wording.time_range(last)}",
-                )
-    with columns[2]:
-        if tracks.value is not None:
-            figure("Different tracks", tracks.value.count, over)
-    with columns[3]:
-        if artists.value is not None:
-            figure("Different artists", artists.value.count, over)
+    last = ranges.newest(page.known)
+    if last is None:
+        return
+    # What is distinct is released for each slice; over several it is charged, so a page that asks
+    # by itself shows the last one.
+    distinct: tuple[tuple[str, Callable[[Client, str, TimeRange], Count]], ...] = (
+        ("Listeners", Client.distinct_listeners),
+        ("Different tracks", Client.distinct_tracks),
+        ("Different artists", Client.distinct_artists),
+    )
+    of_slice = wording.time_range(last)
+    for column, (name, question) in zip(columns[1:], distinct, strict=True):
+        answer = page.ask(name, partial(_count, question, page.data_set, last))
+        with column:
+            if answer.value is not None:
+                label = f"{name}, last {wording.per(page.known.slice)}"
+                figure(label, answer.value, f"Of the last complete slice: {of_slice}")
+
+
+def _count(
+    question: Callable[[Client, str, TimeRange], Count],
+    data_set: str,
+    asked: TimeRange,
+    client: Client,
+) -> Estimate:
+    return question(client, data_set, asked).count
 
 
 def _top(
@@ -95,7 +103,8 @@ def _top(
         earlier = None if then.value is None else then.value.entries
     st.html(ranking.to_html(ranking.rows(now.value.entries, earlier), "plays"))
     moved = (
-        "Arrows: places gained or lost against the same length of time before."
+        "Arrows: places gained or lost against the same length of time before; ≈: noise may have "
+        "swapped neighbours."
         if earlier is not None
         else "No arrows yet: there is no range of this length before it."
     )
@@ -117,7 +126,7 @@ def _ranked(
 def _plays(page: Page, choice: Choice, asked: TimeRange) -> None:
     answer = page.ask_series("plays-series", Series.all(), asked, choice)
     st.subheader("Plays over time")
-    if has_value(answer) and answer.value is not None:
+    if answer is not None and has_value(answer) and answer.value is not None:
         points = tables.thin(answer.value.points)
         unit = wording.per(points[0].range.length)
         chart(
@@ -130,10 +139,10 @@ def _plays(page: Page, choice: Choice, asked: TimeRange) -> None:
 
 
 def _new_listeners(page: Page, choice: Choice, asked: TimeRange) -> None:
-    answer = page.ask_series("new-series", Series.new_listeners(), asked, choice)
+    answer = page.ask_series("new-series", Series.new_listeners(), asked, choice, _BARS)
     st.subheader("New listeners")
-    if has_value(answer) and answer.value is not None:
-        points = tables.thin(answer.value.points, 120)
+    if answer is not None and has_value(answer) and answer.value is not None:
+        points = tables.thin(answer.value.points, _BARS)
         unit = wording.per(points[0].range.length)
         chart(
             bars(f"New listeners per {unit}", 230),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from sottovoce_dashboard import tables, wording
+from sottovoce_dashboard.certainty import is_certain
 from sottovoce_dashboard.charts.heat_map import heat_map
 from sottovoce_dashboard.drawing import caption, chart, has_value
 from sottovoce_dashboard.page import Page, View
@@ -28,7 +29,7 @@ def show(view: View) -> None:
 def _body(page: Page) -> None:
     controls, _ = st.columns([1, 2])
     with controls:
-        choice, asked = page.choose_range("pane")
+        choice, asked = page.choose_range("slice")
     if asked is None:
         return
     answer = page.ask(
@@ -45,6 +46,8 @@ def _body(page: Page) -> None:
     if not found.plays.value:
         st.info("No track played in this range has audio features.", icon=":material/music_off:")
         return
+    pairs = tables.strongest(found)
+    certain = [each for each in pairs if is_certain(each[2])]
     left, right = st.columns([1.9, 1], gap="large")
     with left:
         chart(
@@ -60,10 +63,14 @@ def _body(page: Page) -> None:
         st.subheader("Strongest pairs")
         lines = [
             f"| {first} · {second} | {pair.value:+.2f} | {pair.lower:+.2f} to {pair.upper:+.2f} |"
-            for first, second, pair in tables.strongest(found)[:_STRONGEST]
+            for first, second, pair in certain[:_STRONGEST]
         ]
-        st.markdown(
-            "\n".join(["| pair | r | within |", "|---|--:|--:|", *lines]).replace(
-                "-0", "\N{MINUS SIGN}0"
+        if lines:
+            rows = "\n".join(lines).replace("-", "\N{MINUS SIGN}")
+            st.markdown(f"| pair | r | within |\n|---|--:|--:|\n{rows}")
+        if len(certain) < len(pairs):
+            st.caption(
+                f"{len(pairs) - len(certain)} of {len(pairs)} pairs are greyed: their interval is "
+                "wider than 1, so this range tells next to nothing about them. A longer range has "
+                "less noise for its size."
             )
-        )

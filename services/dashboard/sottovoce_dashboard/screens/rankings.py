@@ -36,7 +36,7 @@ def _body(page: Page) -> None:
             "By", ["Plays", "Listeners"], default="Plays", required=True, key=page.key("by")
         )
     listeners = measure == "Listeners"
-    grain: Grain = "slice" if listeners else "pane"
+    grain: Grain = "slice" if listeners else "ranking"
     with many:
         size = st.slider("Places", 5, 100, 25, 5, key=page.key("size"))
     with over:
@@ -62,6 +62,12 @@ def _body(page: Page) -> None:
     caption(
         now.value.basis, f"{entity} by {unit}.{against}", [each.count for each in now.value.entries]
     )
+    if any(each.count.lower < each.count.upper for each in now.value.entries):
+        st.caption(
+            "A bar is solid up to where the truth surely reaches and pale up to where it may; the "
+            "mark is the figure itself. ≈: its pale part overlaps a neighbour's, so the two may be "
+            "the other way round."
+        )
     st.html(ranking.to_html(ranking.rows(now.value.entries, earlier), unit.split(",")[0]))
     if not now.value.entries:
         st.info("Nothing was played in this range.", icon=":material/music_off:")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from sottovoce_dashboard import tables
+from sottovoce_dashboard import tables, wording
 from sottovoce_dashboard.drawing import caption, has_value
 from sottovoce_dashboard.page import Page, View
 from sottovoce_dashboard.page import show as show_page
@@ -16,7 +16,7 @@ def show(view: View) -> None:
         view,
         "sample",
         "Sample",
-        "Listens drawn at random, every set of so many equally likely; without their listeners. "
+        "What listens of a range look like, row by row and without their listeners. "
         "The same range gives the same sample, as often as it is asked for.",
         _body,
     )
@@ -37,6 +37,7 @@ def _body(page: Page) -> None:
         return
     number = len(answer.value.listens)
     few = f" (no more than {number} are kept of this range)" if 0 < number < size else ""
+    st.markdown(wording.sample_kind(answer.value.kind))
     caption(answer.value.basis, f"{number} listens{few}, the newest first.")
     if not number:
         st.info("Nothing was played in this range.", icon=":material/music_off:")

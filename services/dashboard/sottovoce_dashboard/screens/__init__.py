@@ -1,0 +1,1 @@
+"""One file a page. Not named `pages`: Streamlit runs the files of such a folder by themselves."""
