@@ -39,6 +39,30 @@ from sottovoce_query.versions import versions_within
 _PERTURBATIONS: Final = 400
 
 
+_OF_SLICES: Final[dict[tuple[Mark, bool], Statistic]] = {
+    ("plays", False): statistics.TRACKS,
+    ("plays", True): statistics.ARTISTS,
+    ("firsts_of_track", False): statistics.TRACKS_BY_LISTENERS,
+    ("firsts_of_artist", True): statistics.ARTISTS_BY_LISTENERS,
+}
+"""By what is counted, and whether by artist: the release of a whole slice."""
+
+
+def _of_series(series: Series) -> Statistic:
+    """What a series is drawn from in whole slices."""
+    match series.kind:
+        case "new_listeners":
+            return statistics.NEW_LISTENERS
+        case "country":
+            return statistics.COUNTRIES
+        case "track":
+            return statistics.TRACKS
+        case "artist":
+            return statistics.ARTISTS
+        case _:
+            return statistics.GENRES
+
+
 @dataclass(frozen=True, slots=True)
 class _Part:
     """Panes [first, stop) of one slice."""
@@ -117,6 +141,7 @@ class EnforcedGate:
         """Add up the released plays of each genre."""
         sums: Counter[str] = Counter()
         noises: Counter[Noise] = Counter()
+        self._prepare(statistics.GENRES, asked)
         for part in self._parts(asked):
             rows, release = self._panes(statistics.GENRES, part)
             for name, count in zip(self._genre_names(release), rows.sum(axis=0), strict=True):
@@ -130,6 +155,7 @@ class EnforcedGate:
         """Add up the released plays of each country."""
         counts = np.zeros(len(COUNTRY_CODES), np.int64)
         noises: Counter[Noise] = Counter()
+        self._prepare(statistics.COUNTRIES, asked)
         for part in self._parts(asked):
             rows, release = self._panes(statistics.COUNTRIES, part)
             counts += rows.sum(axis=0)
@@ -140,6 +166,7 @@ class EnforcedGate:
         """Add up released counts by track; whole slices by their own release."""
         total = KeyedSum()
         domains = {}
+        self._prepare(_OF_SLICES[mark, False], asked)
         for part in self._parts(asked):
             for release in self._ranked(part, mark, artists=False):
                 catalogue = self._book.catalogue_of(release.body.catalogue_version)
@@ -151,6 +178,7 @@ class EnforcedGate:
         """Add up released counts by artist."""
         total = KeyedSum()
         domains = {}
+        self._prepare(_OF_SLICES[mark, True], asked)
         for part in self._parts(asked):
             for release in self._ranked(part, mark, artists=True):
                 keys = self._book.catalogue_of(release.body.catalogue_version).artist_keys
@@ -187,6 +215,7 @@ class EnforcedGate:
         moments = np.zeros(LENGTH)
         noises: Counter[Noise] = Counter()
         seed = hashlib.sha256()
+        self._prepare(statistics.FEATURES, asked)
         for part in self._parts(asked):
             (release,) = self._draws(statistics.FEATURES, part.slice_ms, [None])
             moments += release.body.values
@@ -268,6 +297,7 @@ class EnforcedGate:
         counts: list[int] = []
         noises: list[Noises] = []
         missing: list[int] = []
+        self._prepare(_of_series(series), asked)
         for part in self._parts(asked):
             found = self._ranked_steps if series.is_ranked else self._pane_steps
             for start_ms, count, noise, more in found(part, series, grain):
@@ -285,11 +315,7 @@ class EnforcedGate:
     def _pane_steps(
         self, part: _Part, series: Series, grain: Literal["step", "slice"]
     ) -> Iterator[tuple[int, int, Noises, int]]:
-        statistic = {
-            "new_listeners": statistics.NEW_LISTENERS,
-            "country": statistics.COUNTRIES,
-        }.get(series.kind, statistics.GENRES)
-        rows, release = self._panes(statistic, part)
+        rows, release = self._panes(_of_series(series), part)
         if series.kind == "country":
             places = np.unique(country_places(np.array(series.keys, np.uint32)))
             rows = rows[:, places]
@@ -362,6 +388,12 @@ class EnforcedGate:
             stop = min(panes, (asked.end_ms - slice_ms) // data_set.pane_ms)
             yield _Part(slice_ms, first, stop, stop - first == panes)
 
+    def _prepare(self, statistic: Statistic, asked: Range) -> None:
+        """Have all slices of a sealed range released together, where they are not yet."""
+        if not self._cells.data_set.by_append_time:
+            with as_question_errors(self._cells.data_set, statistic.name):
+                self._desk.releases((statistic, each, None) for each in self._slices(asked))
+
     def _slices(self, asked: Range) -> tuple[int, ...]:
         return tuple(part.slice_ms for part in self._parts(asked))
 
@@ -376,14 +408,8 @@ class EnforcedGate:
             return self._desk.draws(statistic, slice_ms, numbers)
 
     def _ranked(self, part: _Part, mark: Mark, artists: bool) -> list[Release]:
-        own = {
-            ("plays", False): statistics.TRACKS,
-            ("plays", True): statistics.ARTISTS,
-            ("firsts_of_track", False): statistics.TRACKS_BY_LISTENERS,
-            ("firsts_of_artist", True): statistics.ARTISTS_BY_LISTENERS,
-        }[mark, artists]
         if part.whole:
-            return self._draws(own, part.slice_ms, [None])
+            return self._draws(_OF_SLICES[mark, artists], part.slice_ms, [None])
         return self._ranked_live(part, artists)
 
     def _ranked_live(self, part: _Part, artists: bool) -> list[Release]:

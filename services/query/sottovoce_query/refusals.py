@@ -10,9 +10,10 @@ import grpc
 from google.rpc import error_details_pb2
 
 from sottovoce.data_sets import DataSet
+from sottovoce.kafka.errors import LogError
 from sottovoce.privacy import Reason, Refused
-from sottovoce_query.errors import QuestionError, iso
-from sottovoce_query.releases.desk import NotReleasedError
+from sottovoce_query.errors import QuestionError, bad_question, iso
+from sottovoce_query.releases.desk import NotReleasedError, TooMuchAtOnceError
 from sottovoce_query.releases.engine import BudgetRefusedError
 
 _SPENT: Final = (Reason.SPENT, Reason.DELTA_SPENT, Reason.RESERVE_DELTA, Reason.NOT_PURE)
@@ -27,6 +28,19 @@ def as_question_errors(data_set: DataSet, statistic: str) -> Iterator[None]:
         raise budget_spent(data_set, statistic, error.refused) from error
     except NotReleasedError as error:
         raise _not_released(data_set, statistic, error) from error
+    except TooMuchAtOnceError as error:
+        raise bad_question(
+            "range",
+            f"{error.missing:,} slices of {data_set.name} would have to be released first: ask for "
+            f"at most {error.most:,} at once, and for more when those are there",
+            "RANGE_TOO_LONG",
+        ) from error
+    except LogError as error:
+        raise QuestionError(
+            grpc.StatusCode.UNAVAILABLE,
+            "SHUTTING_DOWN",
+            "the service can't write to its ledger and is ending: ask another",
+        ) from error
 
 
 def budget_spent(data_set: DataSet, statistic: str, refused: Refused) -> QuestionError:

@@ -31,6 +31,7 @@ class BudgetPlan:
         epsilon: of each slice.
         delta: of each slice.
         reserve: the part of epsilon for ad-hoc questions, in epsilon.
+        question: what one of them takes of each of its slices.
         slices_per_day: A, in how many slices of a day one listener counts.
         listens_per_slice: C, the most listens of one listener in a slice.
         standing: how the rest is divided.
@@ -39,6 +40,7 @@ class BudgetPlan:
     epsilon: float
     delta: float
     reserve: float
+    question: float
     slices_per_day: int
     listens_per_slice: int
     standing: tuple[BudgetShare, ...]

@@ -59,6 +59,7 @@ def _plan(message: query_pb2.BudgetPlan) -> BudgetPlan:
         epsilon=message.epsilon,
         delta=message.delta,
         reserve=message.reserve,
+        question=message.question,
         slices_per_day=message.slices_per_day,
         listens_per_slice=message.listens_per_slice,
         standing=tuple(

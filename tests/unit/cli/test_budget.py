@@ -27,7 +27,12 @@ def budget():
     live = stamp(message.data_sets.add(data_set="live"), "from_slice")
     live.plan.MergeFrom(
         query_pb2.BudgetPlan(
-            epsilon=2, delta=1e-9, reserve=0.5, slices_per_day=8, listens_per_slice=20
+            epsilon=2,
+            delta=1e-9,
+            reserve=0.5,
+            question=0.0625,
+            slices_per_day=8,
+            listens_per_slice=20,
         )
     )
     live.plan.standing.add(

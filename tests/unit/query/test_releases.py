@@ -20,6 +20,7 @@ from tests.unit.query.conftest import (
 )
 from tests.unit.query.crowd import LIVE, START, Crowd
 
+from sottovoce.kafka.errors import FatalWriteError
 from sottovoce.ledger.codec import encode_record
 from sottovoce.privacy import Held, Opening, PlanError, Pot, ReleaseKey, ReleasePlan
 from sottovoce.wire.v1 import query_pb2
@@ -276,3 +277,49 @@ def test_settings_name_their_plan():
     assert isinstance(plan_of(1.0, 1e-9, LIVE_SHARES), ReleasePlan)
     assert np.isclose(float(plan_of(3.0, 1e-9, LIVE_SHARES).budget.reserve), 0.3)
     assert Pot.RESERVE.value == "reserve"
+
+
+def test_days_of_history_are_released_together_when_they_are_asked_for(crowd, past, monkeypatch):
+    sources = serve({"live": crowd, "history": past}, epsilon=1.0)
+    releasing = sources.releasing
+    assert not [each for each in releasing.engine.ledger.charges() if each.key.data_set != "live"]
+    written = []
+    release = releasing._log.release
+    monkeypatch.setattr(
+        releasing._log, "release", lambda made: written.append(made) or release(made)
+    )
+    request = query_pb2.GetDistributionRequest(
+        data_set="history", dimension=query_pb2.DIMENSION_GENRE
+    )
+    request.range.start.FromMilliseconds(past.start_ms)
+    request.range.end.FromMilliseconds(past.end_ms)
+    first = get_distribution(request, sources)
+    assert [len(made) for made in written] == [4]
+    assert get_distribution(request, sources) == first
+    assert len(written) == 1
+
+
+def test_more_new_releases_than_anybody_would_wait_for_are_refused(crowd, past, monkeypatch):
+    monkeypatch.setattr("sottovoce_query.releases.desk.VALUES_OF_A_QUESTION", 300)
+    sources = serve({"live": crowd, "history": past}, epsilon=1.0)
+    request = query_pb2.GetDistributionRequest(
+        data_set="history", dimension=query_pb2.DIMENSION_GENRE
+    )
+    request.range.start.FromMilliseconds(past.start_ms)
+    request.range.end.FromMilliseconds(past.end_ms)
+    with pytest.raises(QuestionError, match="4 slices of history would have to be released first"):
+        get_distribution(request, sources)
+
+
+def test_a_write_whose_outcome_nobody_knows_ends_the_process(crowd, monkeypatch):
+    sources = serve({"live": crowd}, epsilon=1.0)
+
+    def fail(_):
+        raise FatalWriteError("commit_transaction timed out")
+
+    monkeypatch.setattr(sources.releasing._log, "release", fail)
+    with pytest.raises(QuestionError) as refused:
+        listeners(0, 60_000, sources)
+    assert refused.value.code.name == "UNAVAILABLE"
+    with pytest.raises(FatalWriteError):
+        sources.releasing.follow()

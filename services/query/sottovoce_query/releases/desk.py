@@ -27,6 +27,8 @@ from sottovoce_query.releases.statistic import Domain, Statistic, Step
 
 RANKING_PANES: Final = 5
 """Live rankings are drawn every so many panes, or as many fewer as divide a slice."""
+VALUES_OF_A_QUESTION: Final = 2_000_000
+"""More new values than these, about a quarter of a minute of noise, no question makes at once."""
 QUESTIONS_OF_A_RESERVE: Final = 8
 """An ad-hoc question takes this part of its slices' reserve."""
 
@@ -43,6 +45,20 @@ class NotReleasedError(LookupError):
         super().__init__(slice_ms, why)
         self.slice_ms = slice_ms
         self.why = why
+
+
+class TooMuchAtOnceError(ValueError):
+    """A question needs more new releases than may be made while somebody waits.
+
+    Attributes:
+        missing: how many.
+        most: how many of these may be.
+    """
+
+    def __init__(self, missing: int, most: int) -> None:
+        super().__init__(missing, most)
+        self.missing = missing
+        self.most = most
 
 
 class Desk:
@@ -107,6 +123,7 @@ class Desk:
         Raises:
             NotReleasedError: the slice has no budget for it.
             BudgetRefusedError: its budget is spent.
+            TooMuchAtOnceError: too many of them are not there yet.
         """
         return self.releases([(statistic, slice_ms, number) for number in numbers])
 
@@ -116,7 +133,13 @@ class Desk:
         found = [self._shelf.get(key) for key, _ in keys]
         missing = [each for (_, each), release in zip(keys, found, strict=True) if release is None]
         if missing:
-            self._engine.make([self.wanted(*each) for each in missing])
+            wanted = [self.wanted(*each) for each in missing]
+            weight = sum(each.weight for each in wanted)
+            if weight > VALUES_OF_A_QUESTION:
+                raise TooMuchAtOnceError(
+                    len(wanted), max(1, VALUES_OF_A_QUESTION * len(wanted) // weight)
+                )
+            self._engine.make(wanted)
             found = [self._shelf.get(key) for key, _ in keys]
         return [release for release in found if release is not None]
 

@@ -13,6 +13,7 @@ from typing import Final, Protocol
 import numpy as np
 
 from sottovoce.errors import SottovoceError
+from sottovoce.kafka.errors import LogError
 from sottovoce.ledger import Body
 from sottovoce.ledger.codec import BODY_BYTES, charge_of
 from sottovoce.privacy import (
@@ -133,6 +134,7 @@ class ReleaseEngine:
         self._observer = observer or Observer()
         self._clock_ms = clock_ms
         self._lock = threading.RLock()
+        self._failed: LogError | None = None
 
     @property
     def ledger(self) -> Ledger:
@@ -144,8 +146,14 @@ class ReleaseEngine:
         return self._lock
 
     def follow(self) -> None:
-        """Read what other replicas released."""
+        """Read what other replicas released.
+
+        Raises:
+            LogError: a write failed, here or on behalf of a question: the process must end.
+        """
         with self._lock:
+            if self._failed is not None:
+                raise self._failed
             self._log.poll()
 
     def withdraw(self, names: Sequence[bytes]) -> None:
@@ -159,14 +167,18 @@ class ReleaseEngine:
         Raises:
             BudgetRefusedError: the budget of a slice does not allow one of them. What was written
                 before it stands.
-            FatalWriteError: the outcome of a write is unknown: the process must end.
+            LogError: the outcome of a write is unknown: the process must end, and `follow` says so.
         """
         for some in _portions(wanted):
             with self._lock:
-                self._log.poll()
-                fresh = [each for each in some if not self.ledger.holds(each.key)]
-                if fresh:
-                    self._release(fresh)
+                try:
+                    self._log.poll()
+                    fresh = [each for each in some if not self.ledger.holds(each.key)]
+                    if fresh:
+                        self._release(fresh)
+                except LogError as error:
+                    self._failed = error  # whose outcome nobody knows: nothing more is written
+                    raise
 
     def _release(self, fresh: Sequence[Wanted]) -> None:
         opening = self.ledger.opening

@@ -20,6 +20,7 @@ from sottovoce.privacy import (
 from sottovoce.wire.v1 import query_pb2
 from sottovoce_query.errors import QuestionError
 from sottovoce_query.ranges import to_timestamp
+from sottovoce_query.releases.desk import QUESTIONS_OF_A_RESERVE
 from sottovoce_query.releases.releasing import Releasing
 from sottovoce_query.releases.statistic import STATISTICS
 from sottovoce_query.sources import Source, Sources, read_size
@@ -97,6 +98,7 @@ def _data_set(
                 epsilon=float(plan.budget.epsilon),
                 delta=float(plan.budget.delta),
                 reserve=float(plan.budget.reserve),
+                question=float(plan.budget.reserve / QUESTIONS_OF_A_RESERVE),
                 slices_per_day=allowance.slices_per_day,
                 listens_per_slice=bound,
                 standing=[

@@ -1555,6 +1555,7 @@ class BudgetPlan(_message.Message):
     SLICES_PER_DAY_FIELD_NUMBER: _builtins.int
     LISTENS_PER_SLICE_FIELD_NUMBER: _builtins.int
     STANDING_FIELD_NUMBER: _builtins.int
+    QUESTION_FIELD_NUMBER: _builtins.int
     epsilon: _builtins.float
     delta: _builtins.float
     reserve: _builtins.float
@@ -1563,6 +1564,8 @@ class BudgetPlan(_message.Message):
     """A: in how many slices of a day one listener counts."""
     listens_per_slice: _builtins.int
     """C: the most listens of one listener in a slice."""
+    question: _builtins.float
+    """What an ad-hoc question takes of the reserve of each of its slices, in epsilon."""
     @_builtins.property
     def standing(self) -> _containers.RepeatedCompositeFieldContainer[Global___BudgetShare]: ...
     def __init__(
@@ -1574,10 +1577,11 @@ class BudgetPlan(_message.Message):
         slices_per_day: _builtins.int = ...,
         listens_per_slice: _builtins.int = ...,
         standing: _abc.Iterable[Global___BudgetShare] | None = ...,
+        question: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["delta", b"delta", "epsilon", b"epsilon", "listens_per_slice", b"listens_per_slice", "reserve", b"reserve", "slices_per_day", b"slices_per_day", "standing", b"standing"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["delta", b"delta", "epsilon", b"epsilon", "listens_per_slice", b"listens_per_slice", "question", b"question", "reserve", b"reserve", "slices_per_day", b"slices_per_day", "standing", b"standing"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
