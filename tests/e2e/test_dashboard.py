@@ -39,6 +39,7 @@ CHARTS = {
     "live": 3, "distributions": 2, "correlation": 1, "listeners": 1, "windows": 2, "budget": 1,
 }  # fmt: skip
 PATIENCE = 60_000  # a busy machine draws slowly
+expect.set_options(timeout=PATIENCE)
 
 
 @pytest.fixture(scope="module")

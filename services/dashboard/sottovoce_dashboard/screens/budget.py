@@ -93,9 +93,9 @@ def _meaning(page: Page, plan: BudgetPlan) -> None:
     times = f"{factor:.1f}" if factor < 100 else f"{factor:,.0f}"
     st.markdown(
         f"**What epsilon {wording.epsilon(plan.epsilon)} means.** Somebody who sees every answer "
-        "ever given, and knows everything about everybody else, still can't tell well whether a "
-        f"listener played anything in a slice of {wording.length(page.known.slice)}: whatever odds "
-        f"they gave it before, the answers change by a factor of at most {times}, but for a "
+        "ever given, and knows everything about everybody else, bets on whether a listener played "
+        f"anything in a slice of {wording.length(page.known.slice)}: whatever odds they gave it "
+        f"before, the answers change them by a factor of at most {times}, but for a "
         f"probability of {wording.probability(plan.delta)}. A listener counts in at most "
         f"{plan.slices_per_day:,} slices of a day, with at most {plan.listens_per_slice:,} listens "
         "in each; what goes beyond is not counted. Over a day and a month the slices add up: the "
@@ -117,7 +117,7 @@ def _slices(page: Page, of: DataSetBudget) -> None:
     st.caption(
         f"The newest {len(of.slices)} slices. A slice spends on its standing releases whether "
         "anybody listened or not, so what is spent tells nothing about listening. What is set "
-        "aside pays for the arithmetic of adding up noise that is not pure epsilon, or waits."
+        "aside is spent with its first Gaussian noise, whose accounting costs that much once."
     )
 
 
