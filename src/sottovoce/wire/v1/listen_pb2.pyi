@@ -255,17 +255,21 @@ class Retired(_message.Message):
 
     LISTENER_HIGH_FIELD_NUMBER: _builtins.int
     LISTENER_LOW_FIELD_NUMBER: _builtins.int
+    RETIRED_AT_MS_FIELD_NUMBER: _builtins.int
     listener_high: _builtins.int
     listener_low: _builtins.int
+    retired_at_ms: _builtins.int
+    """When the writer retired it, milliseconds since 1970 UTC."""
     def __init__(
         self,
         *,
         listener_high: _builtins.int = ...,
         listener_low: _builtins.int = ...,
+        retired_at_ms: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["listener_high", b"listener_high", "listener_low", b"listener_low"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["listener_high", b"listener_high", "listener_low", b"listener_low", "retired_at_ms", b"retired_at_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
