@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -88,6 +88,7 @@ class ErasureBook:
         self.requests: dict[str, Request] = {}
         self.states: dict[str, dict[ShardRef, erasure_pb2.ErasureState]] = {}
         self.certificates: dict[str, erasure_pb2.ErasureCertificate] = {}
+        self._by_listener: dict[bytes, list[Request]] = {}
 
     def apply(self, key: bytes, value: bytes | None, offset: int) -> Request | None:
         """Take in a record; return the request if it is one."""
@@ -109,7 +110,14 @@ class ErasureBook:
             message.requested_at_ms,
             offset,
         )
-        return self.requests.setdefault(request.erasure, request)
+        self.learn(request)
+        return self.requests[request.erasure]
+
+    def learn(self, request: Request) -> None:
+        """Take in a request."""
+        if request.erasure not in self.requests:
+            self.requests[request.erasure] = request
+            self._by_listener.setdefault(request.pseudonym, []).append(request)
 
     def take(self, state: erasure_pb2.ErasureState) -> None:
         """Take in how far an erasure has come in a shard."""
@@ -136,6 +144,6 @@ class ErasureBook:
         what = "several erasures begin" if found and erasure else "no erasure begins"
         raise ErasureError(f"{what} with {erasure!r}: `sottovoce erase list` names those there are")
 
-    def of_listener(self, pseudonym: bytes) -> Iterator[Request]:
-        """Yield every request for a listener, oldest first."""
-        return (each for each in self.requests.values() if each.pseudonym == pseudonym)
+    def of_listener(self, pseudonym: bytes) -> Sequence[Request]:
+        """Return every request for a listener, oldest first."""
+        return self._by_listener.get(pseudonym, ())

@@ -36,6 +36,7 @@ class ErasureLog:
         self._settings = settings
         self._topic = Topics(settings.kafka_topic_prefix).erasures
         self.book = ErasureBook()
+        self._producer: Producer | None = None
         self._reader = LogReader(settings, [(self._topic, 0)])
         for record in self._reader.to_end():
             self.book.apply(record.key, record.value, record.offset)
@@ -51,7 +52,8 @@ class ErasureLog:
         applied = ErasureBook()
         found = [applied.apply(each.key, each.value, each.offset) for each in records]
         fresh = [each for each in found if each and each.erasure not in self.book.requests]
-        self.book.requests |= {each.erasure: each for each in fresh}
+        for request in fresh:
+            self.book.learn(request)
         return fresh
 
     def request(self, pseudonym: bytes, refs: Collection[ShardRef]) -> Request:
@@ -87,11 +89,12 @@ class ErasureLog:
             if error is not None:
                 failed.append(error)
 
-        producer = Producer(
-            self._settings.client_config(acks="all", enable_idempotence=True, linger_ms=0)
-        )
-        producer.produce(self._topic, value, key, 0, on_delivery=delivered)
-        if producer.flush(_PATIENCE) or failed:
+        if self._producer is None:
+            self._producer = Producer(
+                self._settings.client_config(acks="all", enable_idempotence=True, linger_ms=0)
+            )
+        self._producer.produce(self._topic, value, key, 0, on_delivery=delivered)
+        if self._producer.flush(_PATIENCE) or failed:
             why = failed[0].str() if failed else f"no answer within {_PATIENCE:.0f} s"
             raise FatalWriteError(f"{self._topic} took no record: {why}; look, and ask again")
 
