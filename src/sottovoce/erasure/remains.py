@@ -2,13 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import ConfigResource, ResourceType
 
 from sottovoce.data_sets.data_set import DataSet
 from sottovoce.erasure.book import GONE, NOTHING
 from sottovoce.erasure.certificate import Remainder
+from sottovoce.kafka.connection import KafkaSettings
+from sottovoce.kafka.errors import as_log_error
 from sottovoce.kafka.topics import Topics
 from sottovoce.wire.v1 import erasure_pb2
+
+
+def tombstones_kept_ms(settings: KafkaSettings, topics: Sequence[str]) -> int:
+    """Return how long a tombstone of these topics stands once what it covers is gone.
+
+    Raises:
+        LogError: the broker does not tell.
+    """
+    admin = settings.admin()
+    asked = [ConfigResource(ResourceType.TOPIC, topic) for topic in topics]
+    try:
+        found = [future.result() for future in admin.describe_configs(asked).values()]
+    except KafkaException as error:
+        raise as_log_error(error.args[0], topics) from error
+    return max(int(each["delete.retention.ms"].value) for each in found)
 
 
 def remains(
