@@ -67,7 +67,8 @@ class ConsumerWithoutSpark:
         self.books, _ = open_books(
             kafka, data_sets, deltas_per_base=deltas_per_base, accept_lost_records=False
         )
-        self._standing = Path(tempfile.mkdtemp()) / "standing.json"
+        self._folder = tempfile.TemporaryDirectory()
+        self._standing = Path(self._folder.name) / "standing.json"
         log = ErasureLog(kafka)
         self.committer = Committer(
             writer,

@@ -141,6 +141,25 @@ def test_a_running_consumer_forgets_listeners_and_sees_them_gone(
         assert all(state.gone_at_ms for state in states)
 
 
+def test_where_nothing_comes_any_more_a_batch_is_planned_for_the_request_alone(
+    place: Place, tmp_path: Path
+) -> None:
+    _, old = send_all_kinds(place, 3, 500)
+    listener = listeners_of(old)[0]
+    retire(place, [listener])
+    before = {"history": logs_of(place, "history")}
+    refs = [ref for ref in refs_of(place) if ref[0] == "history"]
+    alone = ("--data-sets=history", "--erasure-check-seconds=1")
+    with ConsumerProcess(place, tmp_path, *alone) as consumer:
+        consumer.wait_until(lambda: all(place.views()[ref].progress is not None for ref in refs))
+        time.sleep(3.0)  # no batch follows: nothing came
+        (request,) = ask(place, [listener])
+        consumer.wait_until(lambda: read_erasures(place).step(request.erasure, refs) == GONE)
+        assert consumer.end() == 0, consumer.output
+    for shard, view in never_saw(place, "history", before["history"], [listener]).items():
+        assert_equal(place.views()["history", shard], view)
+
+
 def has_read_all(place: Place) -> bool:
     """Whether every listen that is there was counted; heartbeats come on and on."""
     views = place.views()

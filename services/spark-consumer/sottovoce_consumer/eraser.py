@@ -57,11 +57,11 @@ class Eraser:
         """Begin."""
         self._thread.start()
 
-    def stop(self) -> None:
-        """End once the step that is being done is done."""
+    def stop(self, patience: float = 10.0) -> None:
+        """End once the step that is being done is done; leave a long one to the next start."""
         self._ended.set()
         if self._thread.is_alive():
-            self._thread.join()
+            self._thread.join(patience)
 
     def check(self) -> None:
         """Return if all is well.

@@ -86,7 +86,7 @@ class SystemWithoutKafka:
         self.requests: list[Request] = []
         self.writer = TransactionsInMemory(last_breath)
         self._deltas_per_base = deltas_per_base
-        self._standing = Path(tempfile.mkdtemp()) / "standing.json"
+        self._folder = tempfile.TemporaryDirectory()
         self.start()
 
     def start(self) -> None:
@@ -106,7 +106,7 @@ class SystemWithoutKafka:
             TOPICS,
             books,
             Erasures(book, {self.data_set.name: self.data_set.shards}),
-            self._standing,
+            Path(self._folder.name) / "standing.json",
             ConsumerMetrics(),
             max_folds=2,
             clock=lambda: NO_TIME,
