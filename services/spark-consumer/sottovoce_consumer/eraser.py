@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from typing import Final
 
 from sottovoce.erasure.book import step_name
 from sottovoce.erasure.log import ErasureLog
@@ -17,7 +18,10 @@ from sottovoce_consumer.rebuilding import Rebuilder
 from sottovoce_consumer.replaying import Replay, ends_of_cells, ends_of_listens
 from sottovoce_consumer.settings import ConsumerSettings
 
-POLL_SECONDS = 0.1
+POLL_SECONDS: Final = 0.1
+LOOK_GROWTH: Final = 1.2
+MAX_LOOK_SECONDS: Final = 3_600.0
+"""Compaction may take a day; each look reads what it looks into."""
 
 
 class Eraser:
@@ -47,7 +51,7 @@ class Eraser:
         self._forgetter = Forgetter(topics, committer, replay, ends_of_listens(settings))
         self._lookout = Lookout(settings, committer, replay)
         self._metrics = metrics
-        self._look_seconds = settings.erasure_check_seconds
+        self._first_look_seconds = self._look_seconds = settings.erasure_check_seconds
         self._next_look = 0.0
         self._ended = threading.Event()
         self._failure: BaseException | None = None
@@ -86,9 +90,13 @@ class Eraser:
         if moved:
             get_logger().info("rebuilt", seconds=round(time.monotonic() - started, 2))
         moved |= self._forgetter.forget()
+        if moved:
+            self._look_seconds = self._first_look_seconds
+            self._next_look = time.monotonic()
         if time.monotonic() >= self._next_look:
             moved |= self._lookout.look()
             self._next_look = time.monotonic() + self._look_seconds
+            self._look_seconds = min(MAX_LOOK_SECONDS, self._look_seconds * LOOK_GROWTH)
         moved |= bool(requests)
         if moved:
             self._tell()

@@ -53,10 +53,13 @@ class Lookout:
         self, ref: ShardRef, pairs: Sequence[tuple[Request, erasure_pb2.ErasureState]]
     ) -> bool:
         there = self._listeners_there(ref, pairs)
-        letters = self._letters_there(
-            dead_letter_key(*ref, offset) for _, state in pairs for offset in state.dead_letters
-        )
-        cells = self._cells_there(ref, [state for _, state in pairs])
+        letters: set[bytes] = set()
+        cells: list[tuple[int, CellKey]] = []
+        if len(there) < len({request.pseudonym for request, _ in pairs}):
+            letters = self._letters_there(
+                dead_letter_key(*ref, offset) for _, state in pairs for offset in state.dead_letters
+            )
+            cells = self._cells_there(ref, [state for _, state in pairs])
         gone: list[erasure_pb2.ErasureState] = []
         again: list[tuple[str, int, KeyedValue]] = []
         for request, before in pairs:
@@ -75,7 +78,7 @@ class Lookout:
             gone.append(state)
         with self._committer.lock:
             entries = {}
-            if cells:
+            if cells or there:
                 now_ms = self._committer.now_ms()
                 entries[ref] = self._committer.books[ref].amend((), now_ms=now_ms)
             if entries or gone or again:
@@ -85,11 +88,17 @@ class Lookout:
     def _listeners_there(
         self, ref: ShardRef, pairs: Sequence[tuple[Request, erasure_pb2.ErasureState]]
     ) -> set[bytes]:
-        """Return whose records are still in the log."""
+        """Return whose records, or whose retirement, are still in the log."""
         sought = DenyList.of(request.pseudonym for request, _ in pairs)
-        ranges = ranges_of(ref, (span for _, state in pairs for span in spans_of(state)))
+        spans = [span for _, state in pairs for span in spans_of(state)]
+        spans += [
+            (state.retired_offset, state.retired_offset)
+            for request, state in pairs
+            if ref == self._committer.erasures.home(request, ref[0])
+        ]
         found: set[bytes] = set()
-        for part in self._replay.search(ranges, {}, sought):
+        for part in self._replay.search(ranges_of(ref, spans), {}, sought):
+            found |= {sought.pseudonyms[number] for number in part.retired}
             for key, number in zip(part.keys, part.numbers.tolist(), strict=True):
                 if is_own(key, sought.pseudonyms[number]):
                     found.add(sought.pseudonyms[number])

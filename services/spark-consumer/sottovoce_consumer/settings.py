@@ -53,7 +53,8 @@ class ConsumerSettings(ServiceSettings):
         30.0,
         gt=0.0,
         le=86_400.0,
-        description="How often it looks whether compaction has removed what was erased",
+        description="When it first looks whether compaction has removed what was erased; then ever "
+        "more rarely, up to hourly",
     )
     accept_lost_records: bool = Field(
         False,

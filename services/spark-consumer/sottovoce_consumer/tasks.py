@@ -13,6 +13,7 @@ import numpy.typing as npt
 from sottovoce.cells.index import BLOCK_MS, distinct
 from sottovoce.kafka import Topics
 from sottovoce.sketches import hash_keys
+from sottovoce.wire.listens import new_listens
 from sottovoce_consumer.admission import Admission, Codes, SealTimeline
 from sottovoce_consumer.counting import COUNT_AT_ONCE, Counted, RangeCounter, count_cells
 from sottovoce_consumer.decoding import Decoded, decode
@@ -99,6 +100,7 @@ class Found:
         refusals: the `Refusal` of each, 0 for those admitted.
         keys: the key of each record.
         others: of each block the listeners who are not excluded; where the index was asked for.
+        retired: the numbers of those whose retirement stands in the range.
     """
 
     span: Range
@@ -109,6 +111,7 @@ class Found:
     refusals: Codes = field(repr=False)
     keys: list[bytes] = field(repr=False)
     others: dict[int, BlockHashes]
+    retired: frozenset[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +156,14 @@ class SearchTask:
             judged(self.admission, self.seals, span.shard, found),
             [message.key() or b"" for message in found.messages],
             self._others(decoded) if self.with_index else {},
+            self._retired(decoded),
         )
+
+    def _retired(self, decoded: Decoded) -> frozenset[int]:
+        marks = new_listens(len(decoded.retired))
+        for place, (_, high, low) in enumerate(decoded.retired):
+            marks[place]["listener_high"], marks[place]["listener_low"] = high, low
+        return frozenset(self.sought.numbers(marks).tolist()) - {NOBODY}
 
     def _others(self, decoded: Decoded) -> dict[int, BlockHashes]:
         left = decoded.only(~self.excluded.holds(decoded.listens))
@@ -239,6 +249,7 @@ def _joined(span: Range, found: Sequence[Found]) -> Found:
         np.concatenate([each.refusals for each in found]),
         [key for each in found for key in each.keys],
         {block: merged(parts) for block, parts in others.items()},
+        frozenset().union(*(each.retired for each in found)),
     )
 
 
