@@ -15,6 +15,7 @@ SUITE = {
     "consumer": "the consumer beside Spark's own Kafka source",
     "freshness": "from sent to visible, and what it costs, at fixed rates",
     "writer": "the producer's writer, alone and beside the consumer",
+    "erasure": "erasing listeners from 18 M listens, while a live stream goes on",
     "query": "a cached answer beside a bare gRPC echo",
     "memory": "the query service's memory, a week of cells held",
     "history": "import of a person's exported history",

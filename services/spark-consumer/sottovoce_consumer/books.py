@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
-
-import numpy as np
 
 from sottovoce.cells import (
     FORMAT_VERSION,
@@ -16,13 +14,14 @@ from sottovoce.cells import (
     content_of,
     delta_records,
 )
-from sottovoce.cells.index import BLOCK_MS, block_of, distinct, index_records, unpack_hashes
+from sottovoce.cells.index import BLOCK_MS
 from sottovoce.data_sets.data_set import DataSet
 from sottovoce.wire.keys import CellKey, CellKeyKind
 from sottovoce.wire.v1 import cell_pb2
 from sottovoce_consumer.admission import SealTimeline
 from sottovoce_consumer.entry import Entry
 from sottovoce_consumer.errors import ConsumerError
+from sottovoce_consumer.indexing import index_batch
 from sottovoce_consumer.rows import Row, RowKind
 
 _PROGRESS_KEY: Final = CellKey(CellKeyKind.PROGRESS).to_bytes()
@@ -69,13 +68,24 @@ class ShardBook:
             tuple(seal.through_ms for seal in progress.seals),
         )
 
-    def prepare(self, rows: Sequence[Row], *, now_ms: int, folds: int) -> Entry:
+    def prepare(
+        self,
+        rows: Sequence[Row],
+        *,
+        now_ms: int,
+        folds: int,
+        may_fold: bool = True,
+        erasures_offset: int = 0,
+    ) -> Entry:
         """Return what is to be written for these rows, which may be none.
 
         Args:
             rows: of this shard, from one batch.
             now_ms: the time, for `committed_at_ms`.
             folds: the most cells to fold.
+            may_fold: whether cells and indexes may be folded at all: not while an erasure waits to
+                rebuild them through an earlier offset.
+            erasures_offset: every erasure requested before it in `erasures` is denied from here on.
 
         Raises:
             ConsumerError: the rows don't follow what was committed before.
@@ -84,16 +94,37 @@ class ShardBook:
         for row in rows:
             by_kind[row.kind].append(row)
         progress = self._progress(by_kind[RowKind.PROGRESS], now_ms)
+        denies_more = erasures_offset > progress.erasures_offset
+        progress.erasures_offset = max(progress.erasures_offset, erasures_offset)
         entry = Entry(progress)
-        self._cells(by_kind[RowKind.CELL], entry, folds)
-        self._index(by_kind[RowKind.INDEX], entry)
+        self._cells(by_kind[RowKind.CELL], entry, folds if may_fold else 0)
+        entry.records += index_batch(
+            self.view.index,
+            (cell_pb2.LogIndexPart.FromString(row.body) for row in by_kind[RowKind.INDEX]),
+            progress,
+            since=self.next_offset,
+            deltas_per_base=self._deltas_per_base,
+            may_fold=may_fold,
+        )
         self._expire(entry)
         entry.dead_letters = [
             cell_pb2.DeadLetter.FromString(row.body) for row in by_kind[RowKind.DEAD_LETTER]
         ]
-        if rows or entry.records:
+        if rows or entry.records or denies_more:
             entry.records.append((_PROGRESS_KEY, progress.SerializeToString()))
         return entry
+
+    def amend(
+        self,
+        records: Iterable[KeyedValue],
+        *,
+        now_ms: int,
+        change: Callable[[cell_pb2.ShardProgress], None] = lambda _: None,
+    ) -> Entry:
+        """Return an entry that reads nothing: records, and the progress as `change` leaves it."""
+        progress = self._progress((), now_ms)
+        change(progress)
+        return Entry(progress, [*records, (_PROGRESS_KEY, progress.SerializeToString())])
 
     def advance(self, entry: Entry) -> None:
         """Take over what was committed."""
@@ -127,6 +158,7 @@ class ShardBook:
                 progress.complete_through_ms, part.complete_through_ms
             )
             progress.seals.extend(part.seals)
+            progress.retired.extend(part.retired)
             for each in part.refused:
                 refused[each.refusal] = refused.get(each.refusal, 0) + each.count
         del progress.refused[:]
@@ -199,50 +231,6 @@ class ShardBook:
             blocks={block for part in parts for block in part.blocks},
             epoch=self.data_set.epoch,
         )
-
-    def _index(self, rows: Iterable[Row], entry: Entry) -> None:
-        touched: dict[int, list[cell_pb2.LogIndexPart]] = {}
-        for row in rows:
-            part = cell_pb2.LogIndexPart.FromString(row.body)
-            touched.setdefault(part.block, []).append(part)
-        newest = block_of(entry.progress.append_time_ms)
-        growing = {block for block, each in self.view.index.items() if not each.is_closed}
-        for block in sorted(touched.keys() | {block for block in growing if block < newest}):
-            entry.records += self._block(block, touched.get(block, []), newest, entry.progress)
-
-    def _block(
-        self,
-        block: int,
-        parts: Sequence[cell_pb2.LogIndexPart],
-        newest: int,
-        progress: cell_pb2.ShardProgress,
-    ) -> list[KeyedValue]:
-        hashes = [unpack_hashes(part.hashes) for part in parts]
-        offsets = [(part.first_offset, part.last_offset) for part in parts]
-        known = self.view.index.get(block)
-        after_closing = known is not None and known.is_closed
-        deltas = len(known.delta_offsets) if known is not None else 0
-        closing = block < newest and not after_closing
-        stale: set[bytes] = set()
-        if closing or (deltas + 1 >= self._deltas_per_base and not after_closing):
-            if known is not None:
-                hashes.append(known.hashes())
-                offsets.append(known.offsets)
-                stale = {key.to_bytes() for key in known.record_keys()}
-            kind, since = CellKeyKind.INDEX_BASE, 0
-        else:
-            kind, since = CellKeyKind.INDEX_DELTA, self.next_offset
-        records = index_records(
-            kind,
-            block,
-            distinct(np.concatenate(hashes)),
-            from_offset=since,
-            through_offset=progress.next_offset,
-            offsets=(min(first for first, _ in offsets), max(last for _, last in offsets)),
-            closed=closing,
-        )
-        stale.difference_update(key for key, _ in records)
-        return records + [(key, None) for key in sorted(stale)]
 
     def _expire(self, entry: Entry) -> None:
         """Write tombstones for cells and index blocks that are kept no longer.

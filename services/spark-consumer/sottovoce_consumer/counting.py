@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,11 +12,13 @@ from confluent_kafka import Message
 
 from sottovoce.cells import CellContent
 from sottovoce.cells.index import BLOCK_MS, distinct, pack_hashes
+from sottovoce.data_sets.data_set import DataSet
 from sottovoce.sketches import hash_keys
 from sottovoce.wire.listens import Listens
 from sottovoce.wire.v1 import cell_pb2
 from sottovoce_consumer.admission import Admission, Codes, SealTimeline
 from sottovoce_consumer.decoding import Decoded
+from sottovoce_consumer.denying import DenyList
 from sottovoce_consumer.ranges import Range
 from sottovoce_consumer.rows import Row, RowKind
 
@@ -29,7 +31,9 @@ FLOODED_VALUE_BYTES: Final = 128
 COUNT_AT_ONCE: Final = 250_000
 """Listens that are counted together: the more, the fewer rows; 100 bytes of memory each."""
 
-type _Counted = tuple[Listens, npt.NDArray[np.uint64], npt.NDArray[np.int64]]
+NOBODY_DENIED: Final = DenyList()
+
+type Counted = tuple[Listens, npt.NDArray[np.uint64], npt.NDArray[np.int64]]
 
 
 @dataclass(slots=True)
@@ -46,19 +50,28 @@ class RangeCounter:
         span: the range.
         admission: the data set's rules.
         seals: the seals that stand before the range.
+        denied: whose listens are passed over: neither admitted nor refused, nor in the log index.
     """
 
-    def __init__(self, span: Range, admission: Admission, seals: SealTimeline) -> None:
+    def __init__(
+        self,
+        span: Range,
+        admission: Admission,
+        seals: SealTimeline,
+        denied: DenyList = NOBODY_DENIED,
+    ) -> None:
         self._span = span
         self._admission = admission
         self._seals = seals
+        self._denied = denied
         self._found_seals: list[tuple[int, int]] = []
+        self._retired: list[cell_pb2.RetiredMark] = []
         self._admitted = 0
         self._refused: dict[int, int] = {}
         self._latest_ms = 0
         self._dead = 0
         self._blocks: dict[int, _Block] = {}
-        self._waiting: list[_Counted] = []
+        self._waiting: list[Counted] = []
         self._waiting_count = 0
 
     def take(self, decoded: Decoded) -> Iterator[Row]:
@@ -67,8 +80,13 @@ class RangeCounter:
         for offset, through_ms in decoded.seals:
             self._found_seals.append((offset, through_ms))
             self._seals = self._seals.with_seal(offset, through_ms)
+        self._retired += [
+            cell_pb2.RetiredMark(offset=offset, listener_high=high, listener_low=low)
+            for offset, high, low in decoded.retired
+        ]
         for bad in decoded.malformed:
             yield self._dead_letter(bad.message, cell_pb2.REFUSAL_MALFORMED, bad.detail)
+        decoded = decoded.only(~self._denied.holds(decoded.listens))
         listens = decoded.listens
         if not len(listens):
             return
@@ -114,6 +132,8 @@ class RangeCounter:
             next_offset=self._span.through_offset,
             admitted=self._admitted,
             append_time_ms=self._latest_ms,
+            erasures_offset=self._denied.through,
+            retired=self._retired,
             seals=[
                 cell_pb2.SealMark(through_ms=through, offset=offset)
                 for offset, through in self._found_seals
@@ -138,8 +158,7 @@ class RangeCounter:
         if not decoded.seals:
             last = self._seals.standing_before(np.array([np.iinfo(np.int64).max]))[0]
             return np.full(len(decoded.listens), last, np.int64)
-        offsets = [message.offset() for message in decoded.messages]
-        return self._seals.standing_before(np.array(offsets, np.int64))
+        return self._seals.standing_before(decoded.offsets())
 
     def _index(
         self, decoded: Decoded, hashes: npt.NDArray[np.uint64], blocks: npt.NDArray[np.int64]
@@ -188,44 +207,44 @@ class RangeCounter:
 
     def _count_waiting(self) -> Iterator[Row]:
         if self._waiting:
-            listens, hashes, blocks = (
-                np.concatenate(column) for column in zip(*self._waiting, strict=True)
-            )
-            self._waiting, self._waiting_count = [], 0
-            yield from self._count(listens, hashes, blocks)
+            waiting, self._waiting, self._waiting_count = self._waiting, [], 0
+            yield from count_cells(self._span, self._admission.data_set, waiting)
 
-    def _count(
-        self,
-        listens: Listens,
-        hashes: npt.NDArray[np.uint64],
-        blocks: npt.NDArray[np.int64],
-    ) -> Iterator[Row]:
-        data_set = self._admission.data_set
-        slices = listens["end_time_ms"].astype(np.int64) // data_set.slice_ms
-        if (slices == slices[0]).all():
-            groups: list[slice | npt.NDArray[np.intp]] = [slice(None)]
-        else:
-            order = np.argsort(slices, kind="stable")
-            groups = list(np.split(order, np.flatnonzero(np.diff(slices[order])) + 1))
-        for places in groups:
-            slice_ms = int(slices[places][0]) * data_set.slice_ms
-            content = CellContent()
-            content.update(
-                listens[places],
-                slice_ms=slice_ms,
-                pane_ms=data_set.pane_ms,
-                listener_hashes=hashes[places],
-            )
-            part = cell_pb2.CellPart(
-                slice_ms=slice_ms,
-                from_offset=self._span.from_offset,
-                through_offset=self._span.through_offset,
-                parts=1,
-                sketches=[
-                    cell_pb2.SketchBytes(sketch=name, data=sketch.to_bytes())
-                    for name, sketch in content.sketches()
-                ],
-                blocks=distinct(blocks[places]).tolist(),
-                epoch=data_set.epoch,
-            )
-            yield self._row(RowKind.CELL, part.SerializeToString())
+
+def count_cells(span: Range, data_set: DataSet, counted: Sequence[Counted]) -> Iterator[Row]:
+    """Yield a row for each cell that admitted listens of a range are in.
+
+    Args:
+        span: the range.
+        data_set: whose listens they are.
+        counted: admitted listens, the hashes of their listeners, the blocks that they stand in.
+    """
+    listens, hashes, blocks = (np.concatenate(column) for column in zip(*counted, strict=True))
+    slices = listens["end_time_ms"].astype(np.int64) // data_set.slice_ms
+    if (slices == slices[0]).all():
+        groups: list[slice | npt.NDArray[np.intp]] = [slice(None)]
+    else:
+        order = np.argsort(slices, kind="stable")
+        groups = list(np.split(order, np.flatnonzero(np.diff(slices[order])) + 1))
+    for places in groups:
+        slice_ms = int(slices[places][0]) * data_set.slice_ms
+        content = CellContent()
+        content.update(
+            listens[places],
+            slice_ms=slice_ms,
+            pane_ms=data_set.pane_ms,
+            listener_hashes=hashes[places],
+        )
+        part = cell_pb2.CellPart(
+            slice_ms=slice_ms,
+            from_offset=span.from_offset,
+            through_offset=span.through_offset,
+            parts=1,
+            sketches=[
+                cell_pb2.SketchBytes(sketch=name, data=sketch.to_bytes())
+                for name, sketch in content.sketches()
+            ],
+            blocks=distinct(blocks[places]).tolist(),
+            epoch=data_set.epoch,
+        )
+        yield Row(RowKind.CELL, span, part.SerializeToString())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from operator import itemgetter
 
 import numpy as np
@@ -46,6 +46,7 @@ class Decoded:
         messages: the message of each listen, by ascending offset.
         seals: the seals, by offset.
         malformed: what is neither listen nor control.
+        retired: where listeners were retired: offset, and the halves of the pseudonym.
         latest_ms: the latest stamp of any record.
     """
 
@@ -55,7 +56,24 @@ class Decoded:
     messages: Sequence[Message]
     seals: list[tuple[int, int]] = field(default_factory=list)
     malformed: list[Malformed] = field(default_factory=list)
+    retired: list[tuple[int, int, int]] = field(default_factory=list)
     latest_ms: int = 0
+
+    def only(self, which: npt.NDArray[np.bool_]) -> Decoded:
+        """Return the same with only some of its listens; what is no listen stays."""
+        if which.all():
+            return self
+        return replace(
+            self,
+            listens=self.listens[which],
+            append_ms=self.append_ms[which],
+            keys_fit=self.keys_fit[which],
+            messages=[self.messages[place] for place in np.flatnonzero(which).tolist()],
+        )
+
+    def offsets(self) -> npt.NDArray[np.int64]:
+        """Return the offset of each listen."""
+        return np.array([message.offset() or 0 for message in self.messages], np.int64)
 
 
 def decode(messages: list[Message]) -> Decoded:
@@ -113,6 +131,9 @@ def _decode_one(message: Message, into: Decoded) -> Listens | None:
         kind = control.WhichOneof("kind")
         if kind == "seal":
             into.seals.append((message.offset() or 0, control.seal.through_ms))
+        elif kind == "retired":
+            who = control.retired
+            into.retired.append((message.offset() or 0, who.listener_high, who.listener_low))
         elif kind is None:
             into.malformed.append(
                 Malformed(message, "a control record of a kind that this version doesn't know")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from sottovoce.data_sets.registry import Registry
+from sottovoce.erasure.log import ErasureLog
 from sottovoce.errors import SottovoceError
 from sottovoce.kafka import Topics, TransactionalWriter
 from sottovoce.kafka.errors import LostRecordsError
@@ -19,13 +20,16 @@ from sottovoce.service.metrics import serve_metrics
 from sottovoce.service.settings import end_with_error, load_settings
 from sottovoce.service.shutdown import Shutdown
 from sottovoce_consumer.committing import Committer
+from sottovoce_consumer.eraser import Eraser
+from sottovoce_consumer.erasures import Erasures
 from sottovoce_consumer.heartbeats import Heartbeats
 from sottovoce_consumer.lag import LagWatch
 from sottovoce_consumer.metrics import ConsumerMetrics
 from sottovoce_consumer.recovery import open_books
+from sottovoce_consumer.replaying import Replay, first_listens, rules_in
 from sottovoce_consumer.rows import Row
 from sottovoce_consumer.settings import ConsumerSettings
-from sottovoce_consumer.stream import ListensStream, start_session
+from sottovoce_consumer.stream import ListensStream, run_in, start_session
 
 EXIT_LOST_RECORDS: Final = 3
 IDLE_SECONDS: Final = 1.0
@@ -78,10 +82,12 @@ def run(settings: ConsumerSettings, shutdown: Shutdown) -> None:
         for (name, shard), count in lost.items():
             metrics.lost.labels(name).inc(count)
             log.warning("records are lost", data_set=name, shard=shard, count=count)
+        erasures = ErasureLog(settings)
         committer = Committer(
             writer,
             Topics(settings.kafka_topic_prefix),
             books,
+            Erasures(erasures.book, {each.name: each.shards for each in data_sets}),
             Path(folder) / "standing.json",
             metrics,
             max_folds=settings.max_folds_per_batch,
@@ -114,6 +120,17 @@ def run(settings: ConsumerSettings, shutdown: Shutdown) -> None:
             on_batch,
         )
         lag.start()
+        session = starting.result()
+        workers = settings.workers or session.sparkContext.defaultParallelism
+        replay = Replay(
+            run_in(session, settings),
+            rules_in(settings),
+            first_listens(settings),
+            settings.max_listens_per_task,
+            workers,
+        )
+        eraser = Eraser(settings, erasures, committer, replay, metrics)
+        eraser.start()
         log.info(
             "counting",
             data_sets=settings.data_sets,
@@ -124,14 +141,17 @@ def run(settings: ConsumerSettings, shutdown: Shutdown) -> None:
         try:
             while not shutdown.wait(0.2):
                 stream.check()
+                eraser.check()
                 if time.monotonic() - last[0] > IDLE_SECONDS:
                     with stream.between_batches:
-                        committer.commit([])
+                        committer.commit([], is_batch=False)
                     last[0] = time.monotonic()
         finally:
             heartbeats.stop()
             lag.stop()
         log.info("stopping")
+        eraser.stop()
+        erasures.close()
         stream.stop()
         starting.result().stop()
         log.info("stopped", cells=sum(len(book.view.cells) for book in books.values()))

@@ -76,6 +76,7 @@ class ConsumerMetrics:
             "last_commit_timestamp_seconds", "When it last committed, Unix time"
         )
         self.cells = self._gauge("cells", "Cells that stand", "data_set")
+        self.erasures = self._gauge("erasures", "Erasures that are not done, by their step", "step")
         self.freshness = self._histogram(
             "freshness_seconds", "From the stamp of a shard's last record to its commit", "data_set"
         )

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sottovoce.data_sets.registry import Registry
 from sottovoce.kafka import KafkaSettings, Topics
 from sottovoce.kafka.errors import LostRecordsError
 from sottovoce.kafka.offsets import OffsetsClient, first_offsets, last_stable_offsets
 from sottovoce_consumer.admission import Admission, SealTimeline
+from sottovoce_consumer.denying import DenyList
 from sottovoce_consumer.ranges import Range, ShardRef, limit_ends, share_out
+from sottovoce_consumer.standing import Standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +22,7 @@ class TaskPlan:
     ranges: tuple[Range, ...]
     admission: Admission
     seals: Mapping[int, SealTimeline]
+    denied: DenyList = field(default_factory=DenyList)
 
 
 class Planner:
@@ -76,7 +79,7 @@ class Planner:
         self,
         starts: Mapping[ShardRef, int],
         ends: Mapping[ShardRef, int],
-        seals: Mapping[ShardRef, SealTimeline],
+        standing: Standing,
     ) -> list[TaskPlan]:
         """Return the tasks that read from `starts` to `ends`."""
         if not self._admissions:
@@ -96,10 +99,11 @@ class Planner:
                 share,
                 self._admissions[share[0].data_set],
                 {
-                    span.shard: seals[span.data_set, span.shard]
+                    span.shard: standing.seals[span.data_set, span.shard]
                     for span in share
-                    if (span.data_set, span.shard) in seals
+                    if (span.data_set, span.shard) in standing.seals
                 },
+                standing.denied,
             )
             for share in shares
         ]

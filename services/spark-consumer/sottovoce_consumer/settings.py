@@ -49,6 +49,13 @@ class ConsumerSettings(ServiceSettings):
     max_folds_per_batch: int = Field(
         8, ge=1, description="The most cells folded in one batch: listens wait while it folds"
     )
+    erasure_check_seconds: float = Field(
+        30.0,
+        gt=0.0,
+        le=86_400.0,
+        description="When it first looks whether compaction has removed what was erased; then ever "
+        "more rarely, up to hourly",
+    )
     accept_lost_records: bool = Field(
         False,
         description="Go on at the log's beginning where records were lost before they were read",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator, Mapping, MutableMapping
 from pathlib import Path
 
@@ -12,20 +11,17 @@ from pyspark.sql.datasource import DataSource, DataSourceStreamReader, InputPart
 from pyspark.sql.streaming.datasource import ReadAllAvailable, ReadLimit, ReadMaxRows
 from pyspark.sql.types import StructType
 
-from sottovoce.kafka import Topics
-from sottovoce_consumer.admission import SealTimeline
-from sottovoce_consumer.counting import RangeCounter
-from sottovoce_consumer.decoding import decode
 from sottovoce_consumer.planning import Planner, TaskPlan
 from sottovoce_consumer.ranges import ShardRef
-from sottovoce_consumer.reading import RangeReader
 from sottovoce_consumer.rows import SPARK_SCHEMA, Row, to_arrow
 from sottovoce_consumer.settings import ConsumerSettings
 from sottovoce_consumer.standing import read_standing
+from sottovoce_consumer.tasks import count, reading
 
 _ROWS_AT_ONCE = 2_000
-_readers: dict[tuple[int, str, str], RangeReader] = {}
-"""By process, brokers and topic: a worker keeps its connections from task to task."""
+_ERASURES = "erasures"
+"""Where in `erasures` the deny list stands, as an offset of the stream: a batch is planned when it
+moves, even where there is nothing to read."""
 
 
 class TaskPartition(InputPartition):
@@ -74,7 +70,7 @@ class ListensReader(DataSourceStreamReader):
 
     def initialOffset(self) -> dict[str, int]:  # noqa: N802
         """Return the recovered offsets."""
-        return self._starts
+        return {**self._starts, _ERASURES: 0}
 
     def getDefaultReadLimit(self) -> ReadLimit:  # noqa: N802
         """Return the cap of a batch."""
@@ -84,7 +80,11 @@ class ListensReader(DataSourceStreamReader):
         """Return how far the next batch goes."""
         capped = not isinstance(limit, ReadAllAvailable)
         ends = self._plan().ends(_parse(start), capped=capped)
-        return {f"{name}/{shard}": end for (name, shard), end in ends.items()}
+        through = read_standing(self._standing).denied.through
+        return {
+            **{f"{name}/{shard}": end for (name, shard), end in ends.items()},
+            _ERASURES: max(start[_ERASURES], through),
+        }
 
     def partitions(self, start: dict[str, int], end: dict[str, int]) -> list[TaskPartition]:
         """Return the tasks of a batch."""
@@ -95,7 +95,7 @@ class ListensReader(DataSourceStreamReader):
         """Read and count in a worker; yield Arrow batches of rows."""
         assert isinstance(partition, TaskPartition)
         waiting: list[Row] = []
-        for row in _count(partition.plan, self._settings):
+        for row in count(partition.plan, reading(self._settings)):
             waiting.append(row)
             if len(waiting) >= _ROWS_AT_ONCE:
                 yield to_arrow(waiting)
@@ -119,24 +119,7 @@ class ListensReader(DataSourceStreamReader):
 
 
 def _parse(offsets: Mapping[str, int]) -> dict[ShardRef, int]:
-    pairs = ((place.rsplit("/", 1), offset) for place, offset in offsets.items())
-    return {(name, int(shard)): offset for (name, shard), offset in pairs}
-
-
-def _count(plan: TaskPlan, settings: ConsumerSettings) -> Iterator[Row]:
-    name = plan.ranges[0].data_set
-    topic = Topics(settings.kafka_topic_prefix).listens(name)
-    place = (os.getpid(), settings.kafka_bootstrap, topic)
-    # Taken out while in use: a reader that failed is not used again.
-    reader = _readers.pop(place, None) or RangeReader(
-        settings, topic, patience=settings.read_timeout_seconds
+    pairs = (
+        (place.rsplit("/", 1), offset) for place, offset in offsets.items() if place != _ERASURES
     )
-    counters = {
-        span: RangeCounter(span, plan.admission, plan.seals.get(span.shard, SealTimeline()))
-        for span in plan.ranges
-    }
-    for span, messages in reader.read(plan.ranges):
-        yield from counters[span].take(decode(messages))
-    for counter in counters.values():
-        yield from counter.finish()
-    _readers[place] = reader
+    return {(name, int(shard)): offset for (name, shard), offset in pairs}

@@ -10,10 +10,12 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
+from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 
@@ -21,9 +23,11 @@ from sottovoce.errors import SottovoceError
 from sottovoce.kafka.errors import FatalWriteError, LogError, LostRecordsError
 from sottovoce_consumer.errors import ReadStalledError, StreamFailedError
 from sottovoce_consumer.ranges import ShardRef
+from sottovoce_consumer.replaying import Run
 from sottovoce_consumer.rows import Row, from_arrow
 from sottovoce_consumer.settings import ConsumerSettings
 from sottovoce_consumer.source import ListensSource
+from sottovoce_consumer.tasks import Task, reading
 
 _JVM_OPTIONS = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1"
 """The JVM plans and passes bytes on: starting soon matters more than its best code."""
@@ -43,6 +47,8 @@ def start_session(settings: ConsumerSettings) -> SparkSession:
         "spark.driver.memory": settings.driver_memory,
         "spark.driver.maxResultSize": "0",
         "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={log} {_JVM_OPTIONS}",
+        # A replay must not make batches wait: each has its own pool, and tasks are short.
+        "spark.scheduler.mode": "FAIR",
         "spark.sql.shuffle.partitions": "1",
         "spark.sql.execution.arrow.pyspark.enabled": "true",
         "spark.sql.streaming.metricsEnabled": "false",
@@ -60,6 +66,27 @@ def start_session(settings: ConsumerSettings) -> SparkSession:
     session: SparkSession = builder.getOrCreate()
     session.dataSource.register(ListensSource)
     return session
+
+
+def run_in(session: SparkSession, settings: ConsumerSettings) -> Run:
+    """Return how a replay runs its tasks: as Spark's, beside those of the stream."""
+    option = settings.to_option()
+
+    def work(task: Task[Any]) -> Iterator[Any]:
+        yield from task.run(reading(ConsumerSettings.from_option(option)))
+
+    def run(tasks: Sequence[Task[Any]]) -> list[Any]:
+        if not tasks:
+            return []
+        context = session.sparkContext
+        context.setLocalProperty("spark.scheduler.pool", "replay")
+        try:
+            done: list[Any] = context.parallelize(tasks, len(tasks)).flatMap(work).collect()
+        except (PySparkException, Py4JError) as error:
+            raise failure_of(error) from error
+        return done
+
+    return run
 
 
 class ListensStream:

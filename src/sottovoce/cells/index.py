@@ -74,10 +74,13 @@ class BlockIndex(Layers[cell_pb2.LogIndexPart]):
             np.array([int.from_bytes(half, "big")], np.uint64)
             for half in (pseudonym[:8], pseudonym[8:])
         )
-        wanted = hash_keys(high, low)[0]
-        if self.is_closed and self._bloom().contains(wanted)[0]:
+        return self.may_hold_any(hash_keys(high, low)[0])
+
+    def may_hold_any(self, hashes: Hashes) -> bool:
+        """Return whether any of some listeners, given by their hashes, may have a record in it."""
+        if self.is_closed and self._bloom().contains(hashes).any():
             return True
-        return bool(np.isin(wanted, self.hashes())[0])
+        return bool(np.isin(hashes, self.hashes()).any())
 
     def payload(self) -> bytes:
         """Return the canonical bytes: two indexes are equal exactly if these are."""

@@ -21,6 +21,8 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "terms": ("sottovoce.cli.terms:app", "Show and change what coming slices are pinned to."),
     "access": ("sottovoce.cli.access:app", "Say who is let in to the services, and for what."),
     "seal": ("sottovoce.cli.seal:app", "Close days of a data set's past."),
+    "erase": ("sottovoce.cli.erase:app", "Erase listeners, and certify that it was done."),
+    "erasure": ("sottovoce.cli.erasure:app", "Check what certificates of erasures claim."),
 }
 """Each command: where its typer application is, and its line in `sottovoce --help`."""
 

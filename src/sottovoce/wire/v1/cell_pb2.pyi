@@ -250,13 +250,14 @@ class ShardProgress(_message.Message):
     REFUSED_FIELD_NUMBER: _builtins.int
     APPEND_TIME_MS_FIELD_NUMBER: _builtins.int
     COMMITTED_AT_MS_FIELD_NUMBER: _builtins.int
+    RETIRED_FIELD_NUMBER: _builtins.int
     shard: _builtins.int
     next_offset: _builtins.int
     """The next offset of the log to read."""
     complete_through_ms: _builtins.int
     """Every pane that ends at or before this is complete in this shard, milliseconds since 1970 UTC."""
     erasures_offset: _builtins.int
-    """The next offset of `erasures` to read."""
+    """Every erasure that was requested at an offset of `erasures` below this is denied here."""
     format_version: _builtins.int
     epoch: _builtins.bytes
     admitted: _builtins.int
@@ -269,6 +270,10 @@ class ShardProgress(_message.Message):
     def seals(self) -> _containers.RepeatedCompositeFieldContainer[Global___SealMark]: ...
     @_builtins.property
     def refused(self) -> _containers.RepeatedCompositeFieldContainer[Global___RefusalCount]: ...
+    @_builtins.property
+    def retired(self) -> _containers.RepeatedCompositeFieldContainer[Global___RetiredMark]:
+        """Where listeners of this shard were retired, until their erasure is done."""
+
     def __init__(
         self,
         *,
@@ -283,10 +288,11 @@ class ShardProgress(_message.Message):
         refused: _abc.Iterable[Global___RefusalCount] | None = ...,
         append_time_ms: _builtins.int = ...,
         committed_at_ms: _builtins.int = ...,
+        retired: _abc.Iterable[Global___RetiredMark] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["admitted", b"admitted", "append_time_ms", b"append_time_ms", "committed_at_ms", b"committed_at_ms", "complete_through_ms", b"complete_through_ms", "epoch", b"epoch", "erasures_offset", b"erasures_offset", "format_version", b"format_version", "next_offset", b"next_offset", "refused", b"refused", "seals", b"seals", "shard", b"shard"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["admitted", b"admitted", "append_time_ms", b"append_time_ms", "committed_at_ms", b"committed_at_ms", "complete_through_ms", b"complete_through_ms", "epoch", b"epoch", "erasures_offset", b"erasures_offset", "format_version", b"format_version", "next_offset", b"next_offset", "refused", b"refused", "retired", b"retired", "seals", b"seals", "shard", b"shard"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -315,6 +321,33 @@ class SealMark(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___SealMark: _TypeAlias = SealMark  # noqa: Y015
+
+@_typing.final
+class RetiredMark(_message.Message):
+    """A `Retired` and where it stands in the shard's log: no record of this listener stands behind it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LISTENER_HIGH_FIELD_NUMBER: _builtins.int
+    LISTENER_LOW_FIELD_NUMBER: _builtins.int
+    OFFSET_FIELD_NUMBER: _builtins.int
+    listener_high: _builtins.int
+    listener_low: _builtins.int
+    offset: _builtins.int
+    def __init__(
+        self,
+        *,
+        listener_high: _builtins.int = ...,
+        listener_low: _builtins.int = ...,
+        offset: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["listener_high", b"listener_high", "listener_low", b"listener_low", "offset", b"offset"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RetiredMark: _TypeAlias = RetiredMark  # noqa: Y015
 
 @_typing.final
 class RefusalCount(_message.Message):

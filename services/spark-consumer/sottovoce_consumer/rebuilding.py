@@ -1,0 +1,209 @@
+"""Rebuilding: cells, log indexes and totals as they were had a shard never seen some listeners.
+
+The stream flows on: what is rebuilt ends at an offset from which on every batch denied them, and
+the deltas from there on stay. It is idempotent: a crash repeats it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+from collections.abc import Sequence
+
+import numpy as np
+
+from sottovoce.cells import KeyedValue, content_of
+from sottovoce.erasure.book import REBUILT, Request
+from sottovoce.wire.v1 import cell_pb2, erasure_pb2
+from sottovoce_consumer.committing import Committer
+from sottovoce_consumer.denying import DenyList
+from sottovoce_consumer.errors import ConsumerError
+from sottovoce_consumer.replacing import block_records, cell_records
+from sottovoce_consumer.replaying import Offsets, Replay, union
+from sottovoce_consumer.rounds import Records, ShardRound, round_of
+from sottovoce_consumer.tasks import Found, merged
+
+
+class Rebuilder:
+    """Rebuilds whatever erasures stand at `DENIED`; many share one replay.
+
+    Args:
+        committer: whose lock owns all commits.
+        replay: reads the log again.
+        ends_of_cells: tells where the shards' cells end in `cells.*`.
+    """
+
+    def __init__(self, committer: Committer, replay: Replay, ends_of_cells: Offsets) -> None:
+        self._committer = committer
+        self._replay = replay
+        self._ends_of_cells = ends_of_cells
+
+    def rebuild(self) -> bool:
+        """Rebuild what waits; return whether there was anything."""
+        with self._committer.lock:  # once for all, so that all shards deny the same listeners
+            rounds = [
+                found
+                for ref, book in self._committer.books.items()
+                if (found := round_of(ref, book, self._committer.erasures))
+            ]
+        for _, mine in itertools.groupby(rounds, key=lambda each: each.ref[0]):
+            self._rebuild_data_set(list(mine))
+        return bool(rounds)
+
+    def _rebuild_data_set(self, rounds: Sequence[ShardRound]) -> None:
+        """Search in all shards at once; then rebuild shard by shard, which bounds the memory."""
+        ends = self._ends_of_cells([each.ref for each in rounds])
+        everybody = DenyList.of(
+            pseudonym for each in rounds for pseudonym in each.sought.pseudonyms
+        )
+        numbers = {pseudonym: number for number, pseudonym in enumerate(everybody.pseudonyms)}
+        found: dict[int, list[Found]] = {each.ref[1]: [] for each in rounds}
+        for part in self._replay.search(
+            [span for each in rounds for span in each.ranges],
+            {each.ref: each.seals for each in rounds},
+            everybody,
+            excluded=DenyList.of(
+                pseudonym for each in rounds for pseudonym in each.excluded.pseudonyms
+            ),
+        ):
+            found[part.span.shard].append(part)
+        for mine in rounds:
+            below = np.zeros(len(everybody), np.int64)
+            for pseudonym, offset in zip(mine.sought.pseudonyms, mine.counted_below, strict=True):
+                below[numbers[pseudonym]] = offset
+            there = found[mine.ref[1]]
+            records = Records.of(there, below)
+            self._rebuild_shard(mine, records, there, numbers, ends[mine.ref])
+
+    def _rebuild_shard(
+        self,
+        this: ShardRound,
+        records: Records,
+        found: Sequence[Found],
+        numbers: dict[bytes, int],
+        cells_end: int,
+    ) -> None:
+        touched = set(records.slices[records.counted & (records.refusals == 0)].tolist())
+        digests = self._rebuild_cells(this, touched)
+        with self._committer.lock:
+            book = self._committer.books[this.ref]
+            replaced: list[KeyedValue] = []
+            for block in np.unique(records.blocks).tolist():
+                parts = [each.others[block] for each in found if block in each.others]
+                if block in book.view.index:
+                    replaced += block_records(
+                        book.view.index[block],
+                        merged(parts) if parts else None,
+                        block=block,
+                        through=this.through,
+                    )
+            states = [
+                self._rebuilt(request, state, this, records, numbers, digests, cells_end)
+                for request, state in this.pairs
+            ]
+            once: set[bytes] = set()
+            for (request, _), state in zip(this.pairs, states, strict=True):
+                if request.pseudonym in once:  # erased twice at once, but counted once
+                    state.admitted = 0
+                    del state.refused[:]
+                once.add(request.pseudonym)
+
+            def change(progress: cell_pb2.ShardProgress) -> None:
+                for state in states:
+                    _uncount(progress, state)
+
+            entry = book.amend(replaced, now_ms=self._committer.now_ms(), change=change)
+            self._committer.write({this.ref: entry}, states)
+
+    def _rebuild_cells(self, this: ShardRound, touched: set[int]) -> dict[int, bytes]:
+        """Rebuild the cells of some slices; return each one's digest, empty where none is left."""
+        with self._committer.lock:
+            view = self._committer.books[this.ref].view
+            there = sorted(touched & view.cells.keys())
+            blocks = {block for start in there for block in view.cells[start].blocks}
+            missing = sorted(blocks - view.index.keys())
+            if missing:
+                raise ConsumerError(
+                    f"{this.ref[0]}, shard {this.ref[1]}: an erasure needs blocks {missing} of the "
+                    "log, which its index lacks: the cells outlived the log that could rebuild them"
+                )
+            spans = [view.index[block].offsets for block in sorted(blocks)]
+            epoch = view.data_set.epoch
+        parts: dict[int, list[cell_pb2.CellPart]] = {start: [] for start in there}
+        for row in self._replay.recount(
+            union(this.ref, spans, this.through),
+            {this.ref: this.seals},
+            this.excluded,
+            {this.ref[1]: frozenset(there)},
+        ):
+            part = cell_pb2.CellPart.FromString(row.body)
+            parts[part.slice_ms].append(part)
+        digests: dict[int, bytes] = {}
+        for group in itertools.batched(there, self._committer.max_folds):
+            contents = {start: content_of(parts[start]) for start in group}
+            for start, content in contents.items():
+                empty = not len(content.plays)
+                digests[start] = b"" if empty else hashlib.sha256(content.payload()).digest()
+            with self._committer.lock:
+                book = self._committer.books[this.ref]
+                records: list[KeyedValue] = []
+                for start in group:
+                    if start in book.view.cells:  # else it was kept no longer, meanwhile
+                        records += cell_records(
+                            book.view.cells[start],
+                            contents[start],
+                            slice_ms=start,
+                            through=this.through,
+                            blocks={block for part in parts[start] for block in part.blocks},
+                            epoch=epoch,
+                        )
+                entry = book.amend(records, now_ms=self._committer.now_ms())
+                self._committer.write({this.ref: entry})
+        return digests
+
+    def _rebuilt(
+        self,
+        request: Request,
+        before: erasure_pb2.ErasureState,
+        this: ShardRound,
+        records: Records,
+        numbers: dict[bytes, int],
+        digests: dict[int, bytes],
+        cells_end: int,
+    ) -> erasure_pb2.ErasureState:
+        number = numbers[request.pseudonym]
+        state = erasure_pb2.ErasureState()
+        state.CopyFrom(before)
+        state.step = REBUILT
+        state.rebuilt_through = this.through
+        state.rebuilt_at_ms = self._committer.now_ms()
+        state.cells_end = cells_end
+        state.blocks.extend(records.blocks_of(number))
+        mine = records.places(number)
+        counted = mine[records.counted[mine]]
+        admitted = counted[records.refusals[counted] == 0]
+        refused = counted[records.refusals[counted] != 0]
+        state.admitted = len(admitted)
+        state.cells.extend(
+            erasure_pb2.ErasedCell(slice_ms=start, digest=digests[start])
+            for start in np.unique(records.slices[admitted]).tolist()
+            if start in digests
+        )
+        for refusal, times in zip(
+            *np.unique(records.refusals[refused], return_counts=True), strict=True
+        ):
+            state.refused.add(refusal=int(refusal), count=int(times))
+        state.dead_letters.extend(np.sort(records.offsets[refused]).tolist())
+        return state
+
+
+def _uncount(progress: cell_pb2.ShardProgress, state: erasure_pb2.ErasureState) -> None:
+    """Take a listener's records out of a shard's totals."""
+    progress.admitted -= state.admitted
+    left = {each.refusal: each.count for each in progress.refused}
+    for each in state.refused:
+        left[each.refusal] -= each.count
+    del progress.refused[:]
+    for refusal, count in sorted(left.items()):
+        if count:
+            progress.refused.add(refusal=refusal, count=count)
