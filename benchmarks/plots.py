@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -105,4 +106,34 @@ def plot_memory(figures: dict[str, Any], path: Path) -> None:
     axes.legend(frameon=False)
     axes.axhline(_MEMORY_BOUND_MB, linestyle="--", color="#888888", linewidth=1)
     axes.set_ylim(bottom=0)
+    _save(figure, path)
+
+
+def plot_utility(
+    at: Sequence[float], errors: dict[str, list[float]], words: tuple[str, str], path: Path
+) -> None:
+    """Draw the relative error of each statistic over epsilon or population.
+
+    Args:
+        at: epsilons or populations.
+        errors: of each statistic, one for each of `at`.
+        words: the title, and what is along the axis.
+        path: of the SVG.
+    """
+    figure, axes = _figure(*words, "root-mean-square error / truth")
+    figure.set_size_inches(7, 4.6)
+    for number, (name, values) in enumerate(errors.items()):
+        axes.plot(
+            at,
+            values,
+            marker="o" if number < len(_COLOURS) else "s",
+            markersize=3,
+            linestyle="-" if number < len(_COLOURS) else "--",
+            color=_COLOURS[number % len(_COLOURS)],
+            label=name,
+        )
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.set_ylim(top=3)
+    figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=8)
     _save(figure, path)

@@ -6,13 +6,13 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import ClassVar, Final, Literal
+from typing import ClassVar, Literal
 
 import grpc
 import numpy as np
 import numpy.typing as npt
 
-from sottovoce.catalogue import FEATURES, UNKNOWN
+from sottovoce.catalogue import UNKNOWN
 from sottovoce.data_sets.data_set import DAY_MS
 from sottovoce.ledger import RealRow
 from sottovoce.privacy import Margin, Noise, half_width, synthesize
@@ -28,16 +28,14 @@ from sottovoce_query.held import HeldCells
 from sottovoce_query.ranges import Range
 from sottovoce_query.refusals import as_question_errors
 from sottovoce_query.releases import statistic as statistics
+from sottovoce_query.releases.correlation import correlations
 from sottovoce_query.releases.desk import Desk
-from sottovoce_query.releases.features import LENGTH, UNIT, correlations
+from sottovoce_query.releases.features import LENGTH, UNIT
 from sottovoce_query.releases.shelf import Release
 from sottovoce_query.releases.statistic import Statistic
 from sottovoce_query.sums import KeyedSum, value_at
 from sottovoce_query.tracks import UNKNOWN_GENRE, TrackBook
 from sottovoce_query.versions import versions_within
-
-_PERTURBATIONS: Final = 400
-
 
 _OF_SLICES: Final[dict[tuple[Mark, bool], Statistic]] = {
     ("plays", False): statistics.TRACKS,
@@ -211,23 +209,19 @@ class EnforcedGate:
         return self._distinct(asked, statistics.DISTINCT_ARTISTS, statistics.ARTISTS_OF_A_UNION)
 
     def correlations(self, asked: Range) -> tuple[list[Estimate], Estimate]:
-        """Work correlations out from released moments; bounds by drawing the noise again."""
+        """Work correlations out from released moments."""
         moments = np.zeros(LENGTH)
         noises: Counter[Noise] = Counter()
-        seed = hashlib.sha256()
         self._prepare(statistics.FEATURES, asked)
         for part in self._parts(asked):
             (release,) = self._draws(statistics.FEATURES, part.slice_ms, [None])
             moments += release.body.values
             _count_noise(noises, release, 1)
-            seed.update(release.name)
-        deviation = sum(noise.variance * times for noise, times in noises.items()) ** 0.5
-        generator = np.random.default_rng(np.frombuffer(seed.digest(), np.uint32))
-        again = moments + deviation * generator.standard_normal((_PERTURBATIONS, LENGTH))
+        variance = sum(noise.variance * times for noise, times in noises.items())
         plays = half_width(noises, CONFIDENCE) / UNIT if noises else 0.0
         count = moments[0] / UNIT
         return (
-            _bounded(correlations(moments), correlations(again)),
+            correlations(moments, variance, CONFIDENCE),
             Estimate(max(0.0, count), max(0.0, count - plays), max(0.0, count + plays)),
         )
 
@@ -455,25 +449,3 @@ def _together(every: Iterable[Noises]) -> Noises:
     for noises in every:
         total.update(noises)
     return dict(total)
-
-
-def _bounded(found: npt.NDArray[np.float64], again: npt.NDArray[np.float64]) -> list[Estimate]:
-    """Each correlation with the bounds within which it lies where the noise is drawn again."""
-    risk = (1.0 - CONFIDENCE) / 2.0
-    size = len(FEATURES)
-    estimates = []
-    for first in range(size):
-        for second in range(size):
-            value = float(found[first, second])
-            drawn = again[:, first, second]
-            if first == second:
-                estimates.append(Estimate.exact(1.0))
-                continue
-            if not np.isfinite(value):
-                estimates.append(Estimate(0.0, -1.0, 1.0))  # noise hides it
-                continue
-            # Where noise made a variance negative nothing is known.
-            drawn = np.where(np.isfinite(drawn), drawn, np.sign(np.arange(len(drawn)) % 2 - 0.5))
-            low, high = np.quantile(drawn, [risk, 1.0 - risk])
-            estimates.append(Estimate(value, min(float(low), value), max(float(high), value)))
-    return estimates

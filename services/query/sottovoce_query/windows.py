@@ -9,7 +9,7 @@ from typing import Final
 from sottovoce.data_sets.data_set import DAY_MS
 from sottovoce.privacy import Noise, half_width
 from sottovoce.sketches import Estimate, ExponentialHistogram
-from sottovoce_query.errors import bad_question
+from sottovoce_query.errors import QuestionError, bad_question
 from sottovoce_query.figures import CONFIDENCE, Noises
 from sottovoce_query.gate import Gate, Series, Steps
 from sottovoce_query.held import HeldCells
@@ -165,12 +165,18 @@ class Windows:
         )
 
     def keep_up(self) -> None:
-        """Feed every series that is kept with what became complete."""
+        """Feed every series that is kept with what became complete.
+
+        One that its slices have no budget for is let go of: whoever asks for it is told why.
+        """
         with self._lock:
             for series in STANDING:
                 self._get(series)
-            for series, fed in self._fed.items():
-                self._feed(series, fed)
+            for series, fed in list(self._fed.items()):
+                try:
+                    self._feed(series, fed)
+                except QuestionError:
+                    del self._fed[series]
 
     def _step_ms(self, series: Series) -> int:
         return self._gate.ranking_ms if series.is_ranked else self._cells.data_set.pane_ms

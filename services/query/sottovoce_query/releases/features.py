@@ -23,11 +23,12 @@ import numpy.typing as npt
 from sottovoce.catalogue import FEATURES, UNKNOWN, Catalogue
 
 UNIT: Final = 1 << 16
-"""One, in units of the released integers."""
+"""One, in units of the released integers: what rounding does is less than what noise does."""
 
 _SIZE: Final = len(FEATURES)
-_PAIRS: Final = np.triu_indices(_SIZE)
-LENGTH: Final = 1 + _SIZE + len(_PAIRS[0])
+PAIRS: Final = np.triu_indices(_SIZE)
+"""Places of the products among the moments."""
+LENGTH: Final = 1 + _SIZE + len(PAIRS[0])
 """How many integers are released."""
 
 _LONGEST: Final = 0.999
@@ -79,30 +80,6 @@ def _units(features: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
     norms = np.linalg.norm(scaled, axis=1)
     longest = float(np.quantile(norms, _LONGEST, method="higher")) or 1.0
     scaled /= np.maximum(norms, longest)[:, None]
-    products = scaled[:, _PAIRS[0]] * scaled[:, _PAIRS[1]]
+    products = scaled[:, PAIRS[0]] * scaled[:, PAIRS[1]]
     ones = np.ones((len(scaled), 1))
     return np.rint(UNIT * np.hstack([ones, scaled, products])).astype(np.int64)
-
-
-def correlations(moments: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
-    """Return Pearson's correlations from moments; NaN where a feature does not vary.
-
-    Args:
-        moments: (..., LENGTH).
-
-    Returns:
-        (..., features, features).
-    """
-    count = np.maximum(moments[..., :1], 1.0)
-    means = moments[..., 1 : 1 + _SIZE] / count
-    square = np.zeros((*moments.shape[:-1], _SIZE, _SIZE))
-    square[..., _PAIRS[0], _PAIRS[1]] = moments[..., 1 + _SIZE :] / count
-    square[..., _PAIRS[1], _PAIRS[0]] = square[..., _PAIRS[0], _PAIRS[1]]
-    covariance = square - means[..., :, None] * means[..., None, :]
-    variance = np.diagonal(covariance, axis1=-2, axis2=-1)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        deviation = np.sqrt(np.where(variance > 0, variance, np.nan))
-        found = covariance / (deviation[..., :, None] * deviation[..., None, :])
-    diagonal = np.arange(_SIZE)
-    found[..., diagonal, diagonal] = np.where(np.isnan(deviation), np.nan, 1.0)
-    return np.asarray(np.clip(found, -1.0, 1.0), dtype=np.float64)
