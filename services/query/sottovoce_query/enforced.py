@@ -4,71 +4,35 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import ClassVar, Literal
 
 import grpc
 import numpy as np
-import numpy.typing as npt
 
-from sottovoce.catalogue import UNKNOWN
-from sottovoce.data_sets.data_set import DAY_MS
 from sottovoce.ledger import RealRow
 from sottovoce.privacy import Margin, Noise, half_width, synthesize
 from sottovoce.sketches import Estimate, FlajoletMartin
 from sottovoce.sketches.occupancy import estimate_from_occupancy
-from sottovoce.wire.countries import COUNTRY_CODES, country_places
+from sottovoce.wire.countries import COUNTRY_CODES
 from sottovoce.wire.listens import country_name
 from sottovoce.wire.v1 import query_pb2
-from sottovoce_query.errors import QuestionError, bad_question, not_found
-from sottovoce_query.figures import CONFIDENCE, SURELY, Figures, Noises, noisy_count
+from sottovoce_query.errors import QuestionError, bad_question
+from sottovoce_query.figures import CONFIDENCE, SURELY, Figures, noisy_count
 from sottovoce_query.gate import Mark, Sample, SampledRow, Series, Steps
 from sottovoce_query.held import HeldCells
 from sottovoce_query.ranges import Range
 from sottovoce_query.refusals import as_question_errors
+from sottovoce_query.released import OF_SLICES, Released, noise_of, together
+from sottovoce_query.released_series import released_series
 from sottovoce_query.releases import statistic as statistics
 from sottovoce_query.releases.correlation import correlations
 from sottovoce_query.releases.desk import Desk
 from sottovoce_query.releases.features import LENGTH, UNIT
-from sottovoce_query.releases.shelf import Release
 from sottovoce_query.releases.statistic import Statistic
-from sottovoce_query.sums import KeyedSum, value_at
-from sottovoce_query.tracks import UNKNOWN_GENRE, TrackBook
+from sottovoce_query.sums import KeyedSum
+from sottovoce_query.tracks import TrackBook
 from sottovoce_query.versions import versions_within
-
-_OF_SLICES: Final[dict[tuple[Mark, bool], Statistic]] = {
-    ("plays", False): statistics.TRACKS,
-    ("plays", True): statistics.ARTISTS,
-    ("firsts_of_track", False): statistics.TRACKS_BY_LISTENERS,
-    ("firsts_of_artist", True): statistics.ARTISTS_BY_LISTENERS,
-}
-"""By what is counted, and whether by artist: the release of a whole slice."""
-
-
-def _of_series(series: Series) -> Statistic:
-    """What a series is drawn from in whole slices."""
-    match series.kind:
-        case "new_listeners":
-            return statistics.NEW_LISTENERS
-        case "country":
-            return statistics.COUNTRIES
-        case "track":
-            return statistics.TRACKS
-        case "artist":
-            return statistics.ARTISTS
-        case _:
-            return statistics.GENRES
-
-
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """Panes [first, stop) of one slice."""
-
-    slice_ms: int
-    first: int
-    stop: int
-    whole: bool
 
 
 class EnforcedGate:
@@ -101,6 +65,7 @@ class EnforcedGate:
     ) -> None:
         self._cells = cells
         self._desk = desk
+        self._released = Released(desk, book)
         self._book = book
         self._through = through
         self._floor = floor
@@ -119,7 +84,7 @@ class EnforcedGate:
     @property
     def ranking_ms(self) -> int:
         """The grain of figures about tracks and artists."""
-        return self._desk.ranking_panes * self._cells.data_set.pane_ms
+        return self._released.ranking_ms
 
     @property
     def revision(self) -> int:
@@ -133,40 +98,42 @@ class EnforcedGate:
     def plays(self, asked: Range, confidence: float = CONFIDENCE) -> Estimate:
         """Add up the released plays of all genres."""
         steps = self.series(asked, Series("all"), "step")
-        return noisy_count(int(steps.counts.sum()), _together(steps.noises), confidence)
+        return noisy_count(int(steps.counts.sum()), together(steps.noises), confidence)
 
     def genres(self, asked: Range) -> Figures[np.str_]:
         """Add up the released plays of each genre."""
         sums: Counter[str] = Counter()
         noises: Counter[Noise] = Counter()
-        self._prepare(statistics.GENRES, asked)
-        for part in self._parts(asked):
-            rows, release = self._panes(statistics.GENRES, part)
-            for name, count in zip(self._genre_names(release), rows.sum(axis=0), strict=True):
+        self._released.prepare(statistics.GENRES, asked)
+        for part in self._released.parts(asked):
+            rows, release = self._released.panes(statistics.GENRES, part)
+            for name, count in zip(
+                self._released.genre_names(release), rows.sum(axis=0), strict=True
+            ):
                 sums[name] += int(count)
-            _count_noise(noises, release, len(rows))
-        names = sorted(sums)
-        counts = np.array([sums[name] for name in names], np.int64)
-        return Figures(np.array(names, np.str_), counts, dict(noises))
+            noises.update(noise_of(release, len(rows)))
+        every = sorted(sums)
+        counts = np.array([sums[name] for name in every], np.int64)
+        return Figures(np.array(every, np.str_), counts, dict(noises))
 
     def countries(self, asked: Range) -> Figures[np.uint32]:
         """Add up the released plays of each country."""
         counts = np.zeros(len(COUNTRY_CODES), np.int64)
         noises: Counter[Noise] = Counter()
-        self._prepare(statistics.COUNTRIES, asked)
-        for part in self._parts(asked):
-            rows, release = self._panes(statistics.COUNTRIES, part)
+        self._released.prepare(statistics.COUNTRIES, asked)
+        for part in self._released.parts(asked):
+            rows, release = self._released.panes(statistics.COUNTRIES, part)
             counts += rows.sum(axis=0)
-            _count_noise(noises, release, len(rows))
+            noises.update(noise_of(release, len(rows)))
         return Figures(COUNTRY_CODES, counts, dict(noises))
 
     def tracks(self, asked: Range, mark: Mark) -> Figures[np.uint64]:
         """Add up released counts by track; whole slices by their own release."""
         total = KeyedSum()
         domains = {}
-        self._prepare(_OF_SLICES[mark, False], asked)
-        for part in self._parts(asked):
-            for release in self._ranked(part, mark, artists=False):
+        self._released.prepare(OF_SLICES[mark, False], asked)
+        for part in self._released.parts(asked):
+            for release in self._released.ranked(part, mark, artists=False):
                 catalogue = self._book.catalogue_of(release.body.catalogue_version)
                 domains[release.body.catalogue_version] = catalogue.keys
                 total.add(release, len(catalogue))
@@ -176,9 +143,9 @@ class EnforcedGate:
         """Add up released counts by artist."""
         total = KeyedSum()
         domains = {}
-        self._prepare(_OF_SLICES[mark, True], asked)
-        for part in self._parts(asked):
-            for release in self._ranked(part, mark, artists=True):
+        self._released.prepare(OF_SLICES[mark, True], asked)
+        for part in self._released.parts(asked):
+            for release in self._released.ranked(part, mark, artists=True):
                 keys = self._book.catalogue_of(release.body.catalogue_version).artist_keys
                 domains[release.body.catalogue_version] = keys
                 total.add(release, len(keys))
@@ -191,11 +158,11 @@ class EnforcedGate:
 
     def distinct_listeners(self, asked: Range) -> Estimate:
         """Of one slice: its new listeners, pane by pane. Of more: a sketch of their union."""
-        slices = self._slices(asked)
+        slices = self._released.slices(asked)
         if len(slices) == 1:
             steps = self.series(asked, Series("new_listeners"), "slice")
             return noisy_count(int(steps.counts[0]), steps.noises[0])
-        release = self._union(statistics.LISTENERS_OF_A_UNION, slices)
+        release = self._released.union(statistics.LISTENERS_OF_A_UNION, slices)
         variance = 0.0 if release.noise is None else release.noise.variance
         buckets = FlajoletMartin().buckets
         return estimate_from_occupancy(release.body.values, buckets, variance, CONFIDENCE)
@@ -212,11 +179,11 @@ class EnforcedGate:
         """Work correlations out from released moments."""
         moments = np.zeros(LENGTH)
         noises: Counter[Noise] = Counter()
-        self._prepare(statistics.FEATURES, asked)
-        for part in self._parts(asked):
-            (release,) = self._draws(statistics.FEATURES, part.slice_ms, [None])
+        self._released.prepare(statistics.FEATURES, asked)
+        for part in self._released.parts(asked):
+            release = self._released.of_slice(statistics.FEATURES, part.slice_ms)
             moments += release.body.values
-            _count_noise(noises, release, 1)
+            noises.update(noise_of(release, 1))
         variance = sum(noise.variance * times for noise, times in noises.items())
         plays = half_width(noises, CONFIDENCE) / UNIT if noises else 0.0
         count = moments[0] / UNIT
@@ -245,7 +212,7 @@ class EnforcedGate:
         rows: list[RealRow] = []
         withdrawn = 0
         with as_question_errors(self._cells.data_set, "real rows"):
-            for part in self._parts(asked):
+            for part in self._released.parts(asked):
                 found = self._desk.rows(part.slice_ms, k)
                 withdrawn += found is None
                 rows += found or ()
@@ -287,165 +254,12 @@ class EnforcedGate:
 
     def series(self, asked: Range, series: Series, grain: Literal["step", "slice"]) -> Steps:
         """Return a released series, every step of it."""
-        starts: list[int] = []
-        counts: list[int] = []
-        noises: list[Noises] = []
-        missing: list[int] = []
-        self._prepare(_of_series(series), asked)
-        for part in self._parts(asked):
-            found = self._ranked_steps if series.is_ranked else self._pane_steps
-            for start_ms, count, noise, more in found(part, series, grain):
-                starts.append(start_ms)
-                counts.append(count)
-                noises.append(noise)
-                missing.append(more)
-        return Steps(
-            np.array(starts, np.int64),
-            np.array(counts, np.int64),
-            noises,
-            np.array(missing, np.int64),
-        )
-
-    def _pane_steps(
-        self, part: _Part, series: Series, grain: Literal["step", "slice"]
-    ) -> Iterator[tuple[int, int, Noises, int]]:
-        rows, release = self._panes(_of_series(series), part)
-        if series.kind == "country":
-            places = np.unique(country_places(np.array(series.keys, np.uint32)))
-            rows = rows[:, places]
-        elif series.kind == "genre":
-            rows = rows[:, [name == series.name for name in self._genre_names(release)]]
-        counts = rows.sum(axis=1, dtype=np.int64)
-        width, pane_ms = rows.shape[1], self._cells.data_set.pane_ms
-        if grain == "slice":
-            yield part.slice_ms, int(counts.sum()), _noise(release, width * len(rows)), 0
-            return
-        noise = _noise(release, width)
-        for place, count in enumerate(counts.tolist()):
-            yield part.slice_ms + (part.first + place) * pane_ms, count, noise, 0
-
-    def _ranked_steps(
-        self, part: _Part, series: Series, grain: Literal["step", "slice"]
-    ) -> Iterator[tuple[int, int, Noises, int]]:
-        artists = series.kind == "artist"
-        if grain == "slice":
-            releases = self._ranked(part, "plays", artists)
-        else:
-            releases = self._ranked_live(part, artists)
-        first_ms = part.slice_ms + part.first * self._cells.data_set.pane_ms
-        found = [self._of_keys(release, series, artists) for release in releases]
-        if grain == "slice":
-            noises: Counter[Noise] = Counter()
-            for release, (_, width, _) in zip(releases, found, strict=True):
-                _count_noise(noises, release, width)
-            counts, missing = (sum(each[place] for each in found) for place in (0, 2))
-            yield first_ms, counts, dict(noises), missing
-            return
-        for number, (release, (count, width, more)) in enumerate(zip(releases, found, strict=True)):
-            yield first_ms + number * self.ranking_ms, count, _noise(release, width), more
-
-    def _of_keys(self, release: Release, series: Series, artists: bool) -> tuple[int, int, int]:
-        """A release's value of a track or an artist: sum, number of summands, what may be missing.
-
-        Only what the public catalogue has can be a series: whether anybody played another track is
-        not told.
-        """
-        catalogue = self._book.catalogue_of(release.body.catalogue_version)
-        keys = np.array(series.keys, np.uint64)
-        if artists:
-            domain = catalogue.artist_keys
-            places = np.flatnonzero(np.isin(domain, keys))
-        else:
-            rows = catalogue.rows(keys)
-            places = np.unique(rows[rows != UNKNOWN])
-        if not len(places):
-            raise not_found(
-                "NOT_IN_CATALOGUE",
-                f"only {series.kind}s of the catalogue have series: this one is not in it",
-            )
-        return value_at(release.body, places)
+        return released_series(self._released, asked, series, grain)
 
     def _distinct(self, asked: Range, of_one: Statistic, of_union: Statistic) -> Estimate:
-        slices = self._slices(asked)
+        slices = self._released.slices(asked)
         if len(slices) == 1:
-            (release,) = self._draws(of_one, slices[0], [None])
+            release = self._released.of_slice(of_one, slices[0])
         else:
-            release = self._union(of_union, slices)
-        return noisy_count(int(release.body.values[0]), _noise(release, 1))
-
-    def _parts(self, asked: Range) -> Iterator[_Part]:
-        """Yield every slice of a range, whether anybody listened in it or not."""
-        data_set = self._cells.data_set
-        panes = data_set.panes_per_slice
-        for slice_ms in range(data_set.slice_of(asked.start_ms), asked.end_ms, data_set.slice_ms):
-            first = max(0, (asked.start_ms - slice_ms) // data_set.pane_ms)
-            stop = min(panes, (asked.end_ms - slice_ms) // data_set.pane_ms)
-            yield _Part(slice_ms, first, stop, stop - first == panes)
-
-    def _prepare(self, statistic: Statistic, asked: Range) -> None:
-        """Have all slices of a sealed range released together, where they are not yet."""
-        if not self._cells.data_set.by_append_time:
-            with as_question_errors(self._cells.data_set, statistic.name):
-                self._desk.releases((statistic, each, None) for each in self._slices(asked))
-
-    def _slices(self, asked: Range) -> tuple[int, ...]:
-        return tuple(part.slice_ms for part in self._parts(asked))
-
-    def _panes(self, statistic: Statistic, part: _Part) -> tuple[npt.NDArray[np.int64], Release]:
-        with as_question_errors(self._cells.data_set, statistic.name):
-            return self._desk.panes(statistic, part.slice_ms, part.first, part.stop)
-
-    def _draws(
-        self, statistic: Statistic, slice_ms: int, numbers: list[int | None]
-    ) -> list[Release]:
-        with as_question_errors(self._cells.data_set, statistic.name):
-            return self._desk.draws(statistic, slice_ms, numbers)
-
-    def _ranked(self, part: _Part, mark: Mark, artists: bool) -> list[Release]:
-        if part.whole:
-            return self._draws(_OF_SLICES[mark, artists], part.slice_ms, [None])
-        return self._ranked_live(part, artists)
-
-    def _ranked_live(self, part: _Part, artists: bool) -> list[Release]:
-        if not self._cells.data_set.by_append_time:
-            statistic = statistics.ARTISTS if artists else statistics.TRACKS
-            return self._draws(statistic, part.slice_ms, [None])
-        statistic = statistics.ARTISTS_LIVE if artists else statistics.TRACKS_LIVE
-        step = self._desk.ranking_panes
-        return self._draws(
-            statistic, part.slice_ms, list(range(part.first // step, part.stop // step))
-        )
-
-    def _union(self, statistic: Statistic, slices: tuple[int, ...]) -> Release:
-        data_set = self._cells.data_set
-        is_day = slices[0] % DAY_MS == 0 and len(slices) * data_set.slice_ms == DAY_MS
-        standing = statistics.LISTENERS_OF_A_DAY
-        with as_question_errors(data_set, statistic.name):
-            if (
-                is_day
-                and statistic is statistics.LISTENERS_OF_A_UNION
-                and self._desk.standing(standing, slices[0])
-                and self._desk.holds(standing, slices[0], None)
-            ):
-                return self._desk.draws(standing, slices[0], [None])[0]
-            return self._desk.of_union(statistic, slices)
-
-    def _genre_names(self, release: Release) -> list[str]:
-        catalogue = self._book.catalogue_of(release.body.catalogue_version)
-        return [*catalogue.genres, UNKNOWN_GENRE]
-
-
-def _noise(release: Release, times: int) -> Noises:
-    return {} if release.noise is None else {release.noise: times}
-
-
-def _count_noise(noises: Counter[Noise], release: Release, times: int) -> None:
-    if release.noise is not None:
-        noises[release.noise] += times
-
-
-def _together(every: Iterable[Noises]) -> Noises:
-    total: Counter[Noise] = Counter()
-    for noises in every:
-        total.update(noises)
-    return dict(total)
+            release = self._released.union(of_union, slices)
+        return noisy_count(int(release.body.values[0]), noise_of(release))
