@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from benchmarks.processes import Weight, weigh_session
 from sottovoce.data_sets.creation import create_data_sets
-from sottovoce.data_sets.data_set import PROFILES, DataSet
+from sottovoce.data_sets.data_set import DAY_MS, PROFILES, DataSet
 from sottovoce.data_sets.registry import Registry
 from sottovoce.data_sets.terms import Terms
 from sottovoce.data_sets.topic_settings import create_topics, topic_specs
@@ -28,12 +28,16 @@ class Ground:
     Args:
         shards: partitions of each data set.
         heap_mb: the broker's heap.
+        days: how long ago the ledger was opened, so that slices since then have a budget.
         constants: what of `live` differs from the profile.
     """
 
-    def __init__(self, *, shards: int = 16, heap_mb: int = 1024, **constants: Any) -> None:
+    def __init__(
+        self, *, shards: int = 16, heap_mb: int = 1024, days: int = 0, **constants: Any
+    ) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="sottovoce-bench-"))
         self.broker = LocalBroker(self.folder / "broker", heap_mb=heap_mb)
+        self._days = days
         profile = PROFILES["standard"]
         self.live = dataclasses.replace(profile["live"], shards=shards, **constants)
         self.history = dataclasses.replace(profile["history"], shards=shards)
@@ -57,6 +61,7 @@ class Ground:
             self.settings,
             [self.live, self.history],
             [Terms("live", **bounds), Terms("history", listens_per_slice=200, slices_per_day=1)],
+            now_ms=time.time_ns() // 1_000_000 - self._days * DAY_MS,
         )
 
     def __exit__(self, *_: object) -> None:

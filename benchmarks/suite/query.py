@@ -27,7 +27,7 @@ _PERCENTILES = ("p50", "p90", "p99", "late_p99")
 def measure(size: str) -> Result:
     """Call the service and the echoes in turns."""
     clients, seconds, rounds = _SIZES["tiny" if size == "tiny" else "full"]
-    with Ground(shards=4) as ground:
+    with Ground(shards=4, days=1) as ground:
         make_cells(ground, slices=3, listens_per_cell=20_000, variants=2)
         with QueryChild(ground) as query:
             method, request, answer = _question(ground, query.address)

@@ -35,6 +35,7 @@ def create_data_sets(
     brisk: bool = False,
     replication: int = 1,
     in_sync: int = 1,
+    now_ms: int | None = None,
 ) -> list[str]:
     """Create every topic, and each data set that is not there yet; open the ledger.
 
@@ -48,6 +49,7 @@ def create_data_sets(
         brisk: topics whose segments roll and compact within seconds.
         replication: copies of each partition.
         in_sync: copies that must have a record before it counts as written.
+        now_ms: the current time where it is told; slices that began before have no budget.
 
     Returns:
         The names of the topics created.
@@ -64,7 +66,7 @@ def create_data_sets(
         in_sync=in_sync,
     )
     given = {each.data_set: each for each in terms}
-    now_ms = time.time_ns() // 1_000_000
+    now_ms = time.time_ns() // 1_000_000 if now_ms is None else now_ms
     # A topic that was made just now holds nothing, and may have no leader yet to be asked.
     is_open = topics.charges not in created and is_opened(settings)
     opening = None if is_open else new_opening(settings, data_sets, there, now_ms)
