@@ -15,7 +15,7 @@ import numpy.typing as npt
 from sottovoce.sketches import Estimate
 from sottovoce.wire.v1 import query_pb2
 from sottovoce_query.figures import CONFIDENCE, Figures, Noises
-from sottovoce_query.ranges import Range
+from sottovoce_query.ranges import Limits, Range
 
 type Mark = Literal["plays", "firsts_of_track", "firsts_of_artist"]
 
@@ -83,7 +83,7 @@ class Sample:
     notice: str = ""
 
 
-class Gate(Protocol):
+class Gate(Limits, Protocol):
     """Releases figures about ranges of a data set.
 
     Every method raises a `QuestionError` where a figure may not leave.
@@ -91,18 +91,6 @@ class Gate(Protocol):
 
     mode: ClassVar[query_pb2.PrivacyMode.ValueType]
     notice: ClassVar[str]
-
-    @property
-    def complete_through_ms(self) -> int:
-        """Questions may reach until here; 0 before the first pane."""
-
-    @property
-    def floor_ms(self) -> int:
-        """Questions may not reach back before this."""
-
-    @property
-    def ranking_ms(self) -> int:
-        """The grain of figures about tracks and artists."""
 
     @property
     def revision(self) -> int:

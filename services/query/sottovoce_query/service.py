@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from typing import Any, Final
 
 import grpc
@@ -174,9 +175,7 @@ class QueryService:
     async def _watch_trends(
         self, request: query_pb2.WatchTrendsRequest, context: Context
     ) -> AsyncIterator[bytes]:
-        began = time.perf_counter()
-        code = "OK"
-        try:
+        async with self._streaming("WatchTrends", context):
             watch = read_watch(request, self._ready())
             movements = Movements()
             seen = -1
@@ -189,6 +188,23 @@ class QueryService:
                 if changed is self._changed:
                     await changed.wait()
                 self._ready()
+
+    async def _list_charges(
+        self, request: query_pb2.ListChargesRequest, context: Context
+    ) -> AsyncIterator[bytes]:
+        async with self._streaming("ListCharges", context):
+            sources = self._ready()
+            loop = asyncio.get_running_loop()
+            for each in await loop.run_in_executor(self._pool, list_charges, request, sources):
+                yield each.SerializeToString()
+
+    @asynccontextmanager
+    async def _streaming(self, name: str, context: Context) -> AsyncIterator[None]:
+        """Count a stream, and refuse it with the reason for which it ends."""
+        began = time.perf_counter()
+        code = "OK"
+        try:
+            yield
         except QuestionError as error:
             code = error.code.name
             await _refuse(context, error)
@@ -197,30 +213,10 @@ class QueryService:
             raise
         except Exception as error:
             code = "INTERNAL"
-            await _refuse(context, _fault("WatchTrends", error))
+            await _refuse(context, _fault(name, error))
             raise
         finally:
-            self._metrics.ended("WatchTrends", code, time.perf_counter() - began)
-
-    async def _list_charges(
-        self, request: query_pb2.ListChargesRequest, context: Context
-    ) -> AsyncIterator[bytes]:
-        began = time.perf_counter()
-        code = "OK"
-        try:
-            sources = self._ready()
-            loop = asyncio.get_running_loop()
-            charges = await loop.run_in_executor(self._pool, list_charges, request, sources)
-            for each in charges:
-                yield each.SerializeToString()
-        except QuestionError as error:
-            code = error.code.name
-            await _refuse(context, error)
-        except (asyncio.CancelledError, GeneratorExit):
-            code = "CANCELLED"
-            raise
-        finally:
-            self._metrics.ended("ListCharges", code, time.perf_counter() - began)
+            self._metrics.ended(name, code, time.perf_counter() - began)
 
     async def _trends_now(self, watch: Watch) -> tuple[int, query_pb2.WatchTrendsResponse | None]:
         """The trends as of now; watchers of the same share the work."""
