@@ -37,6 +37,9 @@ def smoke(
     ] = None,
     rate: Annotated[float, typer.Option(min=10, help="Made-up plays a second.")] = 300.0,
     slice_seconds: Annotated[int, typer.Option(min=4, help="Length of a slice.")] = 6,
+    epsilon: Annotated[
+        float, typer.Option(min=0.1, max=100, help="What a listener's slice may give away.")
+    ] = 4.0,
 ) -> None:
     """Start a real Kafka, Spark and everything else; ask every question; stop.
 
@@ -57,7 +60,7 @@ def smoke(
     else:
         here = folder
     with ending_signals():
-        checks = _run(here, rate, slice_seconds, progress)
+        checks = _run(here, rate, slice_seconds, epsilon, progress)
     progress("all is stopped")
     wrong = [each for each in checks if not each.fine]
     print_rows(
@@ -91,7 +94,9 @@ def _why(wrong: list[Check], of: int) -> str:
     return f"{len(wrong)} of {of} answers disagree with the truth: {names}"
 
 
-def _run(folder: Path, rate: float, slice_seconds: int, progress: object) -> list[Check]:
+def _run(
+    folder: Path, rate: float, slice_seconds: int, epsilon: float, progress: object
+) -> list[Check]:
     from sottovoce.local.settings import StackPorts, StackSettings
     from sottovoce.local.smoke import run_smoke
     from sottovoce.local.stack import Stack
@@ -102,6 +107,7 @@ def _run(folder: Path, rate: float, slice_seconds: int, progress: object) -> lis
         StackPorts.free(),
         rate=rate,
         slice_ms=slice_seconds * 1000,
+        epsilon=epsilon,
         seats=600,
         listens_per_slice=3,  # few, so that some listeners reach the bound
         lateness_ms=8_000,  # a busy machine must not make listens late

@@ -144,5 +144,5 @@ def _narrow(body: Body) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     values = body.values
     if not len(values):
         return values
-    least = np.min_scalar_type(-max(abs(int(values.min())), abs(int(values.max())), 1))
-    return values.astype(least)
+    # A type of integers reaches one further below 0 than above.
+    return values.astype(np.min_scalar_type(min(int(values.min()), -int(values.max()) - 1)))
