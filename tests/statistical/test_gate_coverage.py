@@ -63,8 +63,8 @@ def covered(estimates, truths):
     return [each.contains(float(true)) for each, true in zip(estimates, truths, strict=True)]
 
 
-def require(held):
-    assert len(held) >= 3_000
+def require(held, least=3_000):
+    assert len(held) >= least
     assert np.mean(held) >= 0.93
 
 
@@ -108,7 +108,7 @@ def test_plays_of_single_panes_and_of_ranges_over_slices(world, heard, gates):
         truth = by_pane[first : first + 3].sum()
         ranges += covered([gate.plays(world.panes(first, first + 3))], [truth])
     require(single)
-    require(ranges)
+    require(ranges, 1_900)
 
 
 def test_countries_of_slices(world, heard, gates):

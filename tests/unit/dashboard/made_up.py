@@ -100,4 +100,4 @@ def plan() -> BudgetPlan:
         BudgetShare("genres", 0.5, "discrete-laplace", 40.0),
         BudgetShare("tracks-by-listeners", 0.125, "discrete-gaussian", 10.0),
     )
-    return BudgetPlan(2.0, 1e-9, 0.25, 8, 20, standing)
+    return BudgetPlan(2.0, 1e-9, 0.25, 0.03125, 8, 20, standing)

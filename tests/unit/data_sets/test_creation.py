@@ -8,7 +8,9 @@ import pytest
 from sottovoce.data_sets import PROFILES, creation
 from sottovoce.kafka import KafkaSettings
 from sottovoce.kafka.errors import MissingTopicError
+from sottovoce.wire.v1 import release_pb2
 
+LEDGER = b"a ledger of test"
 LIVE = PROFILES["demo"]["live"]
 
 
@@ -38,6 +40,11 @@ class Log:
     def close(self):
         pass
 
+    def new_opening(self, _, data_sets, there, now_ms):
+        self.opened_for = [each.name for each in data_sets], list(there)
+        opening = release_pb2.LedgerOpening(ledger=LEDGER, opened_at_ms=now_ms)
+        return release_pb2.LedgerRecord(opening=opening)
+
     def create_topics(self, _, specs, **__):
         self.partitions = {spec.name: spec.partitions for spec in specs}
         return list(self.partitions)
@@ -49,6 +56,7 @@ def create(monkeypatch):
         monkeypatch.setattr(creation, "TransactionalWriter", log.writer)
         monkeypatch.setattr(creation, "Registry", log.registry)
         monkeypatch.setattr(creation, "create_topics", log.create_topics)
+        monkeypatch.setattr(creation, "new_opening", log.new_opening)
         creation.create_data_sets(KafkaSettings(), data_sets)
 
     return create
@@ -58,11 +66,13 @@ def test_a_new_data_set_gets_topics_and_constants_as_told(create):
     log = Log()
     create(log, dataclasses.replace(LIVE, shards=3))
     assert log.partitions["cells.live"] == log.partitions["listens.live"] == 3
-    assert [key.split(b"/")[0] for key in log.keys] == [b"data-set", b"terms"]
+    assert [key.split(b"/")[0] for key in log.keys] == [LEDGER, b"data-set", b"terms"]
+    assert log.opened_for == (["live"], [])
 
 
 def test_a_lost_topic_comes_back_with_the_shards_of_its_data_set(create):
     log = Log(dataclasses.replace(LIVE, shards=7))
     create(log, LIVE)
     assert log.partitions["cells.live"] == log.partitions["listens.live"] == 7
-    assert log.keys == []
+    assert log.keys == [LEDGER]  # the ledger was lost, too: it is opened for what is there
+    assert log.opened_for == (["live"], ["live"])

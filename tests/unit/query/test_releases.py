@@ -20,6 +20,7 @@ from tests.unit.query.conftest import (
 )
 from tests.unit.query.crowd import LIVE, START, Crowd
 
+from sottovoce.data_sets import TermsTimeline
 from sottovoce.kafka.errors import FatalWriteError
 from sottovoce.ledger import Body
 from sottovoce.ledger.codec import encode_record
@@ -31,6 +32,7 @@ from sottovoce_query.releases.rows import real_rows
 from sottovoce_query.releases.shelf import Shelf
 from sottovoce_query.releases.statistic import STATISTICS
 from sottovoce_query.rpc.count_distinct import count_distinct
+from sottovoce_query.rpc.get_correlation import get_correlation
 from sottovoce_query.rpc.get_distribution import get_distribution
 from sottovoce_query.rpc.list_top import list_top
 from sottovoce_query.rpc.sample_listens import sample_listens
@@ -335,3 +337,17 @@ def test_what_is_kept_narrowly_is_what_was_released(value, sign):
     released = np.array([0, sign * value], np.int64)
     shelf.put(ChargeRecord(b"l", key, noise.charge, noise=noise), Body("tracks", "", released))
     assert shelf.get(key).body.values.tolist() == released.tolist()
+
+
+def test_a_bound_so_large_that_no_noise_would_do_costs_that_statistic_and_no_other(crowd):
+    crowd = Crowd()
+    terms = dataclasses.replace(next(iter(crowd.terms)), listens_per_slice=10**8)
+    crowd.terms = TermsTimeline("live", [terms])
+    sources = serve({"live": crowd}, epsilon=1.0)
+    released = {each.key.statistic for each in ledger_of(sources).charges()}
+    assert "genres" in released
+    assert "features" not in released
+    with pytest.raises(QuestionError, match="no budget for features"):
+        get_correlation(
+            query_pb2.GetCorrelationRequest(data_set="live", range=live_range()), sources
+        )

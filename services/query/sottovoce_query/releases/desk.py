@@ -12,7 +12,14 @@ import numpy as np
 from sottovoce.data_sets import DataSet, TermsTimeline
 from sottovoce.data_sets.data_set import DAY_MS
 from sottovoce.ledger import Body, RealRow
-from sottovoce.privacy import Allowance, Noise, Pot, ReleaseKey, Standing
+from sottovoce.privacy import (
+    Allowance,
+    Noise,
+    Pot,
+    PrivacyParameterError,
+    ReleaseKey,
+    Standing,
+)
 from sottovoce.sketches import FlajoletMartin
 from sottovoce.wire.countries import COUNTRY_CODES
 from sottovoce_query.held import HeldCells
@@ -108,12 +115,25 @@ class Desk:
         return self._engine.ledger.allowance(self.data_set.name, slice_ms)
 
     def standing(self, statistic: Statistic, slice_ms: int) -> Standing | None:
-        """Return a slice's share for a statistic; None where it has none."""
+        """Return a slice's share for a statistic; None where it has none, or none that is enough.
+
+        A share is not enough where C is so large that no noise of a known size would do.
+        """
         allowance = self.allowance(slice_ms)
         if allowance is None:
             return None
         shares = {each.statistic: each for each in allowance.plan.standing}
-        return shares.get(statistic.name)
+        share = shares.get(statistic.name)
+        if share is not None:
+            try:
+                self._noise(allowance, statistic, (slice_ms,))
+            except PrivacyParameterError:
+                return None
+        return share
+
+    def _noise(self, allowance: Allowance, statistic: Statistic, slices: Iterable[int]) -> Noise:
+        bound = max(self.terms.at(each).listens_per_slice for each in slices)
+        return allowance.plan.noise(statistic.name, statistic.sensitivity(bound))
 
     def draws(
         self, statistic: Statistic, slice_ms: int, numbers: Iterable[int | None]
@@ -168,10 +188,11 @@ class Desk:
         if allowance is None or share is None:
             raise NotReleasedError(slice_ms, "slice" if allowance is None else "statistic")
         key = self._key(statistic, slice_ms, number)
-        bound = max(self.terms.at(each).listens_per_slice for each in key.slices)
-        plan = allowance.plan
-        noise = plan.noise(statistic.name, statistic.sensitivity(bound))
-        delta = plan.threshold_delta(statistic.name)
+        try:
+            noise = self._noise(allowance, statistic, key.slices)
+        except PrivacyParameterError as error:
+            raise NotReleasedError(slice_ms, "statistic") from error
+        delta = allowance.plan.threshold_delta(statistic.name)
         return Wanted(
             key=key,
             noise=noise,

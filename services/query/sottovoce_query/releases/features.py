@@ -22,7 +22,7 @@ import numpy.typing as npt
 
 from sottovoce.catalogue import FEATURES, UNKNOWN, Catalogue
 
-UNIT: Final = 1 << 16
+UNIT: Final = 1 << 14
 """One, in units of the released integers: what rounding does is less than what noise does."""
 
 _SIZE: Final = len(FEATURES)
