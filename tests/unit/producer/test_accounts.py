@@ -12,6 +12,7 @@ from sottovoce_producer.counts import outcomes
 from sottovoce_producer.errors import ForeignAccountError, RestingAccountError
 from sottovoce_producer.plays import PlayRow
 from sottovoce_producer.vault import account_label, account_source, pseudonym_bytes
+from sottovoce_producer.vault_keys import VaultKeys
 
 DAY = 20_000 * DAY_MS
 NOON = DAY + 12 * HOUR_MS
@@ -175,7 +176,8 @@ def test_nothing_in_memory_knows_a_forgotten_listener(writer):
 
 
 def test_only_the_owner_acts():
-    writers = [MemoryWriter(now_ms=NOON, writers=2, writer_index=i) for i in range(2)]
+    keys = VaultKeys.create()
+    writers = [MemoryWriter(now_ms=NOON, keys=keys, writers=2, writer_index=i) for i in range(2)]
     refused = 0
     for each in writers:
         try:
