@@ -17,10 +17,11 @@ from tests.unit.query.conftest import (
     releasing_of,
     serve,
     settings_of,
+    sources_of,
 )
 from tests.unit.query.crowd import LIVE, START, Crowd
 
-from sottovoce.data_sets import TermsTimeline
+from sottovoce.data_sets import Terms, TermsTimeline
 from sottovoce.kafka.errors import FatalWriteError
 from sottovoce.ledger import Body
 from sottovoce.ledger.codec import encode_record
@@ -36,6 +37,7 @@ from sottovoce_query.rpc.get_correlation import get_correlation
 from sottovoce_query.rpc.get_distribution import get_distribution
 from sottovoce_query.rpc.list_top import list_top
 from sottovoce_query.rpc.sample_listens import sample_listens
+from sottovoce_query.tracks import TrackBook, TrackNames
 
 SHARES = {"live": LIVE_SHARES, "history": HISTORY_SHARES}
 
@@ -351,3 +353,27 @@ def test_a_bound_so_large_that_no_noise_would_do_costs_that_statistic_and_no_oth
         get_correlation(
             query_pb2.GetCorrelationRequest(data_set="live", range=live_range()), sources
         )
+
+
+def test_without_a_catalogue_everything_is_released_all_the_same():
+    crowd = Crowd()
+    crowd.terms = TermsTimeline("live", [Terms("live")])
+    book = TrackBook(registry_of(crowd), lambda: "", TrackNames())
+    cells = {"live": hold(crowd)}
+    releasing = releasing_of(cells, book, opened_for({"live": crowd}))
+    sources = sources_of(cells, book, releasing)
+    request = query_pb2.GetDistributionRequest(
+        data_set="live", range=live_range(), dimension=query_pb2.DIMENSION_GENRE
+    )
+    shares = get_distribution(request, sources).shares
+    assert [(each.name, each.plays.value) for each in shares] == [("unknown", len(crowd.rows))]
+    top = query_pb2.ListTopRequest(
+        data_set="live", range=live_range(), entity=query_pb2.ENTITY_TRACKS
+    )
+    assert list_top(top, sources).entries
+
+
+def registry_of(crowd):
+    """Catalogues by version, as the log has them: the empty one under no name but the empty one."""
+    known = {"": type(crowd.catalogue).empty(), crowd.catalogue.version: crowd.catalogue}
+    return known.__getitem__

@@ -251,7 +251,7 @@ class Desk:
     def _rows(self, slice_ms: int, k: int) -> Body:
         catalogue = self._exact.catalogue_of(slice_ms)
         rows = real_rows(self._cells.slice(slice_ms), catalogue, k)
-        return Body(ROWS, catalogue.version, rows=rows)
+        return Body(ROWS, self._cells.catalogue_version(slice_ms), rows=rows)
 
     def withdraw_rows(self, slices: Iterable[int]) -> int:
         """Take back the real rows of slices that an erasure touches; return how many bodies."""

@@ -56,7 +56,11 @@ class Exact:
 
     def catalogue_of(self, slice_ms: int) -> Catalogue:
         """Return the catalogue that a slice is pinned to."""
-        return self._book.catalogue_of(self._cells.catalogue_version(slice_ms))
+        return self._book.catalogue_of(self._version(slice_ms))
+
+    def _version(self, slice_ms: int) -> str:
+        """The version as it is pinned: empty where there is no catalogue."""
+        return self._cells.catalogue_version(slice_ms)
 
     def vector(self, statistic: Statistic, slices: Sequence[int], first: int, stop: int) -> Vector:
         """Return a statistic over panes [first, stop) of one slice, or over several whole slices.
@@ -75,9 +79,9 @@ class Exact:
         catalogue = self.catalogue_of(slice_ms)
         counts = np.zeros(len(catalogue.genres) + 1, np.int64)  # the last: unknown
         if merged is not None:
-            places, _ = self._book.genres_of(merged.tracks.keys, catalogue.version)
+            places, _ = self._book.genres_of(merged.tracks.keys, self._version(slice_ms))
             np.add.at(counts, places, merged.tracks.sums(first, stop))
-        return Vector(counts, catalogue.version)
+        return Vector(counts, self._version(slice_ms))
 
     def _countries(self, _: int, merged: MergedSlice | None, first: int, stop: int) -> Vector:
         counts = np.zeros(len(COUNTRY_CODES), np.int64)
@@ -122,11 +126,11 @@ class Exact:
         values = np.zeros(len(catalogue), np.int64)
         np.add.at(values, rows[known], counts[known])
         some = ~known & (counts > 0)
-        return Vector(values, catalogue.version, keys[some], counts[some])
+        return Vector(values, self._version(slice_ms), keys[some], counts[some])
 
     def _by_artist(self, slice_ms: int, keys: Keys, counts: Counts) -> Vector:
         catalogue = self.catalogue_of(slice_ms)
-        artists = self._book.artists_of(keys, catalogue.version)
+        artists = self._book.artists_of(keys, self._version(slice_ms))
         named = artists != NO_ARTIST
         distinct, where = np.unique(artists[named], return_inverse=True)
         sums = np.zeros(len(distinct), np.int64)
@@ -134,22 +138,22 @@ class Exact:
         domain = catalogue.artist_keys
         values = np.zeros(len(domain), np.int64)
         if not len(domain):
-            return Vector(values, catalogue.version, distinct[sums > 0], sums[sums > 0])
+            return Vector(values, self._version(slice_ms), distinct[sums > 0], sums[sums > 0])
         places = np.minimum(np.searchsorted(domain, distinct), len(domain) - 1)
         inside = domain[places] == distinct
         values[places[inside]] = sums[inside]
         some = ~inside & (sums > 0)
-        return Vector(values, catalogue.version, distinct[some], sums[some])
+        return Vector(values, self._version(slice_ms), distinct[some], sums[some])
 
     def _feature_sums(
         self, slice_ms: int, merged: MergedSlice | None, first: int, stop: int
     ) -> Vector:
         catalogue = self.catalogue_of(slice_ms)
         if merged is None:
-            return Vector(np.zeros(LENGTH, np.int64), catalogue.version)
+            return Vector(np.zeros(LENGTH, np.int64), self._version(slice_ms))
         plays = merged.tracks.sums(first, stop)
         vectors = self._vectors_of(catalogue)
-        return Vector(vectors.sums(catalogue, merged.tracks.keys, plays), catalogue.version)
+        return Vector(vectors.sums(catalogue, merged.tracks.keys, plays), self._version(slice_ms))
 
     def _vectors_of(self, catalogue: Catalogue) -> FeatureVectors:
         with self._lock:
