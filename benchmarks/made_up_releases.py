@@ -15,11 +15,11 @@ from sottovoce.ledger.codec import BODY_BYTES, charge_of
 from sottovoce.ledger.log import KafkaReleaseLog
 from sottovoce.privacy import Allowance, ChargeRecord, ReleaseKey
 from sottovoce.wire.countries import COUNTRY_CODES
+from sottovoce_query.releases.desk import RANKING_PANES
 from sottovoce_query.releases.features import LENGTH
 from sottovoce_query.releases.plans import LIVE_SHARES, plan_of
 from sottovoce_query.releases.statistic import STATISTICS, Domain, Statistic, Step
 
-RANKING_PANES = 5
 SIZES = {
     Domain.ONE: 1,
     Domain.GENRES: 12,

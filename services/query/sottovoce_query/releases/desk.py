@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from fractions import Fraction
 from functools import partial
 from typing import Final, Literal
@@ -24,7 +24,6 @@ from sottovoce.sketches import FlajoletMartin
 from sottovoce.wire.countries import COUNTRY_CODES
 from sottovoce_query.held import HeldCells
 from sottovoce_query.merged_slice import Counts
-from sottovoce_query.releases import statistic as statistics
 from sottovoce_query.releases.engine import ReleaseEngine, Wanted, draw
 from sottovoce_query.releases.exact import Exact, Vector
 from sottovoce_query.releases.features import LENGTH
@@ -318,18 +317,3 @@ class Desk:
                 size = 1
         at_once = statistic.step is Step.PANE and not self.data_set.by_append_time
         return size * self.data_set.panes_per_slice if at_once else size
-
-
-def draw_numbers(desk: Desk, statistic: Statistic) -> Iterator[int | None]:
-    """Yield the draws that a slice of a data set by append time has of a statistic."""
-    panes = desk.data_set.panes_per_slice
-    match statistic.step:
-        case Step.PANE:
-            yield from range(panes)
-        case Step.RANKING:
-            yield from range(panes // desk.ranking_panes)
-        case _:
-            yield None
-
-
-__all__ = ["Desk", "NotReleasedError", "draw_numbers", "statistics"]
