@@ -129,24 +129,20 @@ class EnforcedGate:
 
     def tracks(self, asked: Range, mark: Mark) -> Figures[np.uint64]:
         """Add up released counts by track; whole slices by their own release."""
-        total = KeyedSum()
-        domains = {}
-        self._released.prepare(OF_SLICES[mark, False], asked)
-        for part in self._released.parts(asked):
-            for release in self._released.ranked(part, mark, artists=False):
-                catalogue = self._book.catalogue_of(release.body.catalogue_version)
-                domains[release.body.catalogue_version] = catalogue.keys
-                total.add(release, len(catalogue))
-        return total.figures(domains)
+        return self._ranked(asked, mark, artists=False)
 
     def artists(self, asked: Range, mark: Mark) -> Figures[np.uint64]:
         """Add up released counts by artist."""
+        return self._ranked(asked, mark, artists=True)
+
+    def _ranked(self, asked: Range, mark: Mark, *, artists: bool) -> Figures[np.uint64]:
         total = KeyedSum()
         domains = {}
-        self._released.prepare(OF_SLICES[mark, True], asked)
+        self._released.prepare(OF_SLICES[mark, artists], asked)
         for part in self._released.parts(asked):
-            for release in self._released.ranked(part, mark, artists=True):
-                keys = self._book.catalogue_of(release.body.catalogue_version).artist_keys
+            for release in self._released.ranked(part, mark, artists=artists):
+                catalogue = self._book.catalogue_of(release.body.catalogue_version)
+                keys = catalogue.artist_keys if artists else catalogue.keys
                 domains[release.body.catalogue_version] = keys
                 total.add(release, len(keys))
         return total.figures(domains)
