@@ -102,12 +102,6 @@ class Windows:
     def __len__(self) -> int:
         return len(self._fed)
 
-    @property
-    def buckets(self) -> int:
-        """How many buckets all histograms hold."""
-        with self._lock:
-            return sum(each.histogram.buckets for each in self._fed.values())
-
     def sum(self, series: Series, window_ms: int) -> tuple[Range, Estimate]:
         """Return the window that ends with the last complete step, and its sum.
 
