@@ -70,6 +70,10 @@ class Materialiser:
         self._places = {
             topic: Places(topic, cells.data_set.shards) for topic, cells in self._by_topic.items()
         }
+        # Before the reader's ends are looked up: whatever is skimmed is then complete at those.
+        for cells in self.cells.values():
+            progress = latest_progress(settings, cells.data_set)
+            cells.skim_before_ms = complete_through(progress, cells.data_set) or 0
         self._reader = LogReader(settings, self._partitions(), at_once=RECORDS_AT_ONCE)
         book = TrackBook(shelf, lambda: self._latest, self._names)
         self.releasing: Releasing | None = None
@@ -109,9 +113,6 @@ class Materialiser:
         for record in self._names_reader.to_end():
             self._names.apply(record.value)
         read = 0
-        for cells in self.cells.values():
-            progress = latest_progress(self._settings, cells.data_set)
-            cells.skim_before_ms = complete_through(progress, cells.data_set) or 0
         for record in self._reader.to_end():
             self._apply(record)
             read += 1
