@@ -16,6 +16,7 @@ from sottovoce_consumer.admission import Admission, SealTimeline
 from sottovoce_consumer.books import ShardBook
 from sottovoce_consumer.counting import RangeCounter
 from sottovoce_consumer.decoding import decode
+from sottovoce_consumer.folding import FoldBudget
 from sottovoce_consumer.placing import shards_of
 from sottovoce_consumer.ranges import Range
 from sottovoce_consumer.rows import Row
@@ -128,7 +129,7 @@ class LogWithoutKafka:
     def batch(self, end: int, *, chunk: int = 1_000, tasks: int = 1) -> None:
         """Consume one batch up to `end`."""
         rows = self.count(self.book.next_offset, end, chunk=chunk, tasks=tasks)
-        entry = self.book.prepare(rows, now_ms=NO_TIME, folds=self.max_folds)
+        entry = self.book.prepare(rows, now_ms=NO_TIME, folds=FoldBudget(self.max_folds, 1 << 40))
         self.written += entry.records
         self.dead += [letter.SerializeToString() for letter in entry.dead_letters]
         self.book.advance(entry)

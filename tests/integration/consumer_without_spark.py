@@ -78,6 +78,7 @@ class ConsumerWithoutSpark:
             self._standing,
             ConsumerMetrics(),
             max_folds=2,
+            max_fold_bytes=1_000_000,
             clock=lambda: 0,
         )
         self._planner = Planner(

@@ -21,6 +21,7 @@ from sottovoce.wire.v1 import cell_pb2
 from sottovoce_consumer.admission import SealTimeline
 from sottovoce_consumer.entry import Entry
 from sottovoce_consumer.errors import ConsumerError
+from sottovoce_consumer.folding import FoldBudget, no_folds
 from sottovoce_consumer.indexing import index_batch
 from sottovoce_consumer.rows import Row, RowKind
 
@@ -73,7 +74,7 @@ class ShardBook:
         rows: Sequence[Row],
         *,
         now_ms: int,
-        folds: int,
+        folds: FoldBudget,
         may_fold: bool = True,
         erasures_offset: int = 0,
     ) -> Entry:
@@ -82,7 +83,7 @@ class ShardBook:
         Args:
             rows: of this shard, from one batch.
             now_ms: the time, for `committed_at_ms`.
-            folds: the most cells to fold.
+            folds: what may be folded; what is, is taken off.
             may_fold: whether cells and indexes may be folded at all: not while an erasure waits to
                 rebuild them through an earlier offset.
             erasures_offset: every erasure requested before it in `erasures` is denied from here on.
@@ -97,7 +98,7 @@ class ShardBook:
         denies_more = erasures_offset > progress.erasures_offset
         progress.erasures_offset = max(progress.erasures_offset, erasures_offset)
         entry = Entry(progress)
-        self._cells(by_kind[RowKind.CELL], entry, folds if may_fold else 0)
+        self._cells(by_kind[RowKind.CELL], entry, folds if may_fold else no_folds())
         entry.records += index_batch(
             self.view.index,
             (cell_pb2.LogIndexPart.FromString(row.body) for row in by_kind[RowKind.INDEX]),
@@ -169,7 +170,7 @@ class ShardBook:
     def _complete(self, through_ms: int) -> set[int]:
         return {start for start in self._open if start + self.data_set.slice_ms <= through_ms}
 
-    def _cells(self, rows: Iterable[Row], entry: Entry, folds: int) -> None:
+    def _cells(self, rows: Iterable[Row], entry: Entry, folds: FoldBudget) -> None:
         touched: dict[int, list[cell_pb2.CellPart]] = {}
         for row in rows:
             part = cell_pb2.CellPart.FromString(row.body)
@@ -177,7 +178,8 @@ class ShardBook:
         complete = self._complete(entry.progress.complete_through_ms)
         for start in sorted(complete | touched.keys()):
             parts = touched.get(start, [])
-            if entry.folds < folds and self._is_due(start, bool(parts), start in complete):
+            due = self._is_due(start, bool(parts), start in complete)
+            if due and folds.take(self._size(start, parts)):
                 entry.records += self._fold(start, parts, entry.progress.next_offset)
                 entry.folds += 1
             elif parts:
@@ -192,6 +194,11 @@ class ShardBook:
             return False
         deltas = len(cell.delta_offsets) + touched
         return deltas >= self._deltas_per_base or (complete and deltas > 0)
+
+    def _size(self, start: int, parts: Sequence[cell_pb2.CellPart]) -> int:
+        """Return how many bytes a fold of a cell and new parts takes in."""
+        cell = self.view.cells.get(start)
+        return sum(part.ByteSize() for part in parts) + (cell.nbytes if cell is not None else 0)
 
     def _fold(
         self, start: int, parts: Sequence[cell_pb2.CellPart], through: int

@@ -16,6 +16,7 @@ from sottovoce.wire.v1 import cell_pb2, erasure_pb2
 from sottovoce_consumer.books import ShardBook
 from sottovoce_consumer.entry import Entry
 from sottovoce_consumer.erasures import Erasures
+from sottovoce_consumer.folding import FoldBudget
 from sottovoce_consumer.metrics import ConsumerMetrics
 from sottovoce_consumer.ranges import ShardRef
 from sottovoce_consumer.rows import Row, RowKind
@@ -36,6 +37,7 @@ class Committer:
         standing: the file that tells the planner what stands at each shard.
         metrics: the figures to keep.
         max_folds: cells folded in one transaction at most: it must end well within its time-out.
+        max_fold_bytes: how many bytes of cells one transaction folds, about: listens wait for it.
         clock: the time.
 
     Attributes:
@@ -54,6 +56,7 @@ class Committer:
         metrics: ConsumerMetrics,
         *,
         max_folds: int,
+        max_fold_bytes: int,
         clock: Clock,
     ) -> None:
         self.lock = threading.RLock()
@@ -64,6 +67,8 @@ class Committer:
         self._standing = standing
         self._metrics = metrics
         self._max_folds = max_folds
+        self._max_fold_bytes = max_fold_bytes
+        self._first = 0
         self._clock = clock
         self.write_standing()
         self._tell_totals()
@@ -103,8 +108,9 @@ class Committer:
         through = self._denied_through(rows) if is_batch else 0
         entries: dict[ShardRef, Entry] = {}
         states: list[erasure_pb2.ErasureState] = []
-        folds = self._max_folds
-        for ref, mine in by_shard.items():
+        folds = FoldBudget(self._max_folds, self._max_fold_bytes)
+        for ref in self._in_turn():
+            mine = by_shard[ref]
             book = self.books[ref]
             denied = self._deny(ref, book.next_offset, through, now_ms)
             entry = book.prepare(
@@ -114,7 +120,6 @@ class Committer:
                 may_fold=not denied and not self.erasures.holds_folds(ref),
                 erasures_offset=through,
             )
-            folds -= entry.folds
             states += denied
             if entry.records:
                 entries[ref] = entry
@@ -124,6 +129,12 @@ class Committer:
         self._tell(entries)
         self._metrics.commit.observe(time.monotonic() - started)
         return True
+
+    def _in_turn(self) -> Sequence[ShardRef]:
+        """Return every shard, each batch another one first, so that each comes to fold."""
+        refs = list(self.books)
+        self._first = (self._first + 1) % len(refs)
+        return refs[self._first :] + refs[: self._first]
 
     def _denied_through(self, rows: Sequence[Row]) -> int:
         """Return the position in `erasures` before which this batch passes everybody over."""

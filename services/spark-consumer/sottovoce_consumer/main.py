@@ -91,6 +91,7 @@ def run(settings: ConsumerSettings, shutdown: Shutdown) -> None:
             Path(folder) / "standing.json",
             metrics,
             max_folds=settings.max_folds_per_batch,
+            max_fold_bytes=settings.max_fold_bytes_per_batch,
             clock=lambda: time.time_ns() // 1_000_000,
         )
         last = [time.monotonic()]

@@ -49,6 +49,11 @@ class ConsumerSettings(ServiceSettings):
     max_folds_per_batch: int = Field(
         8, ge=1, description="The most cells folded in one batch: listens wait while it folds"
     )
+    max_fold_bytes_per_batch: int = Field(
+        256 * 1024,
+        ge=1,
+        description="How many bytes of cells are folded in one batch, about; one cell at least",
+    )
     erasure_check_seconds: float = Field(
         30.0,
         gt=0.0,

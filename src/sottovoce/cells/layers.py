@@ -79,6 +79,11 @@ class Layers[Part: (cell_pb2.CellPart, cell_pb2.LogIndexPart)](ABC):
             for part in sorted(self._deltas[start])
         ]
 
+    @property
+    def nbytes(self) -> int:
+        """How many bytes the parts that count take."""
+        return sum(part.ByteSize() for part in self._parts_that_count())
+
     def _base_parts(self, through: int) -> list[Part]:
         return [part for _, part in sorted(self._base.items()) if part.through_offset == through]
 

@@ -109,6 +109,7 @@ class SystemWithoutKafka:
             Path(self._folder.name) / "standing.json",
             ConsumerMetrics(),
             max_folds=2,
+            max_fold_bytes=1_000_000,
             clock=lambda: NO_TIME,
         )
         replay = Replay(
