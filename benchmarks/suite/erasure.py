@@ -157,7 +157,7 @@ def _erase(ground: Ground, who: list[bytes], commits: Commits, child: Child) -> 
     commits.take_freshness()
     with ErasureLog(ground.settings) as log:
         began = time.monotonic()
-        asked = [log.request(pseudonym, refs).erasure for pseudonym in who]
+        asked = [each.erasure for each in log.request_all(who, refs)]
 
         def reached(step: Step) -> bool:
             log.refresh()

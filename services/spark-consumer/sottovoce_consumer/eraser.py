@@ -20,6 +20,8 @@ from sottovoce_consumer.settings import ConsumerSettings
 
 POLL_SECONDS: Final = 0.1
 LOOK_GROWTH: Final = 1.2
+GATHER_SECONDS: Final = 2.0
+"""Erasures that are requested together are rebuilt together: so long the first waits at most."""
 MAX_LOOK_SECONDS: Final = 3_600.0
 """Compaction may take a day; each look reads what it looks into."""
 
@@ -53,6 +55,7 @@ class Eraser:
         self._metrics = metrics
         self._first_look_seconds = self._look_seconds = settings.erasure_check_seconds
         self._next_look = 0.0
+        self._gathers_until = 0.0
         self._ended = threading.Event()
         self._failure: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="eraser", daemon=True)
@@ -85,10 +88,7 @@ class Eraser:
                 self._committer.erasures.learn(requests)
                 self._committer.write_standing()
             get_logger().info("erasures are requested", count=len(requests))
-        started = time.monotonic()
-        moved = self._rebuilder.rebuild()
-        if moved:
-            get_logger().info("rebuilt", seconds=round(time.monotonic() - started, 2))
+        moved = not self._is_gathering() and self._rebuild()
         moved |= self._forgetter.forget()
         if moved:
             self._look_seconds = self._first_look_seconds
@@ -101,6 +101,23 @@ class Eraser:
         if moved:
             self._tell()
         return moved
+
+    def _is_gathering(self) -> bool:
+        """Return whether more erasures are about to be denied, and the first can wait for them."""
+        with self._committer.lock:
+            if not self._committer.erasures.awaits_denial:
+                self._gathers_until = 0.0
+                return False
+        now = time.monotonic()
+        self._gathers_until = self._gathers_until or now + GATHER_SECONDS
+        return now < self._gathers_until
+
+    def _rebuild(self) -> bool:
+        started = time.monotonic()
+        if not self._rebuilder.rebuild():
+            return False
+        get_logger().info("rebuilt", seconds=round(time.monotonic() - started, 2))
+        return True
 
     def _tell(self) -> None:
         with self._committer.lock:

@@ -35,6 +35,8 @@ class Erasures:
         self._shards = dict(shards)
         self._refs = [(name, shard) for name, count in shards.items() for shard in range(count)]
         self._open: dict[str, Request] = {}
+        self._steps: dict[str, Step] = {}
+        self._denied: DenyList | None = None
         self.through = 0
         self.learn(book.requests.values())
 
@@ -43,26 +45,40 @@ class Erasures:
         for request in requests:
             self._book.learn(request)
             self.through = max(self.through, request.offset + 1)
-            if self._book.step(request.erasure, self._refs) < GONE:
+            self._denied = None
+            step = self._book.step(request.erasure, self._refs)
+            if step < GONE:
                 self._open[request.erasure] = request
+                self._steps[request.erasure] = step
 
     def take(self, states: Iterable[erasure_pb2.ErasureState]) -> None:
         """Take in what was committed."""
         for state in states:
             self._book.take(state)
-            if state.step == GONE and self._book.step(state.erasure, self._refs) == GONE:
-                self._open.pop(state.erasure, None)
+            if state.erasure not in self._open:
+                continue
+            step = self._book.step(state.erasure, self._refs)
+            if step >= TOMBSTONED:
+                self._denied = None
+            self._steps[state.erasure] = step
+            if step == GONE:
+                del self._open[state.erasure], self._steps[state.erasure]
 
     def denied(self) -> DenyList:
         """Return whom batches pass over: until every record of theirs has its tombstone."""
-        return DenyList.of(
-            (
+        if self._denied is None:
+            waiting = (
                 each.pseudonym
                 for each in self._open.values()
-                if self._book.step(each.erasure, self._refs) < TOMBSTONED
-            ),
-            self.through,
-        )
+                if self._steps[each.erasure] < TOMBSTONED
+            )
+            self._denied = DenyList.of(waiting, self.through)
+        return self._denied
+
+    @property
+    def awaits_denial(self) -> bool:
+        """Whether there are requests that a shard does not deny yet."""
+        return NOTHING in self._steps.values()
 
     def excluded(self, ref: ShardRef) -> DenyList:
         """Return whom a replay of a shard passes over: until their records have been seen gone.
@@ -79,18 +95,22 @@ class Erasures:
         """Return the requests before an offset of `erasures` that a shard doesn't deny yet."""
         return [
             each
-            for each in self._open.values()
+            for each in self._open_below(DENIED)
             if each.offset < through and self._book.state(each.erasure, ref) is None
         ]
 
     def at(self, ref: ShardRef, step: Step) -> list[tuple[Request, erasure_pb2.ErasureState]]:
         """Return the erasures that stand at a step in a shard."""
         found = []
-        for request in self._open.values():
+        for request in self._open_below(step + 1):
             state = self._book.state(request.erasure, ref)
             if state is not None and state.step == step:
                 found.append((request, state))
         return found
+
+    def _open_below(self, step: int) -> Iterator[Request]:
+        """Yield the requests that some shard has carried less far than a step."""
+        return (each for each in self._open.values() if self._steps[each.erasure] < step)
 
     def holds_folds(self, ref: ShardRef) -> bool:
         """Return whether a shard has cells to be rebuilt, which must not be folded before."""
@@ -130,6 +150,6 @@ class Erasures:
     def counts(self) -> dict[Step, int]:
         """Return how many erasures that are not done stand at each step."""
         counts: dict[Step, int] = dict.fromkeys(range(NOTHING, GONE), 0)  # type: ignore[arg-type]
-        for erasure in self._open:
-            counts[self._book.step(erasure, self._refs)] += 1
+        for step in self._steps.values():
+            counts[step] += 1
         return counts

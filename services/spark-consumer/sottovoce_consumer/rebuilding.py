@@ -178,8 +178,10 @@ class Rebuilder:
         state.rebuilt_through = this.through
         state.rebuilt_at_ms = self._committer.now_ms()
         state.cells_end = cells_end
-        state.blocks.extend(records.blocks_of(number))
         mine = records.places(number)
+        if not len(mine):
+            return state
+        state.blocks.extend(records.blocks_of(number))
         counted = mine[records.counted[mine]]
         admitted = counted[records.refusals[counted] == 0]
         refused = counted[records.refusals[counted] != 0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from typing import Self
 
 from confluent_kafka import KafkaError, Message, Producer
@@ -66,12 +66,28 @@ class ErasureLog:
         Raises:
             FatalWriteError: it was not written.
         """
-        for each in self.book.of_listener(pseudonym):
-            if self.book.step(each.erasure, refs) < GONE:
-                return each
-        request = Request(secrets.token_hex(16), pseudonym, time.time_ns() // 1_000_000)
-        self._write(request.key, request.to_bytes())
-        return request
+        return self.request_all([pseudonym], refs)[0]
+
+    def request_all(self, pseudonyms: Sequence[bytes], refs: Collection[ShardRef]) -> list[Request]:
+        """Ask for many at once, which then share one replay; like `request`.
+
+        Raises:
+            FatalWriteError: some may have been written: ask again.
+        """
+        under_way = {
+            pseudonym: each
+            for pseudonym in pseudonyms
+            for each in self.book.of_listener(pseudonym)
+            if self.book.step(each.erasure, refs) < GONE
+        }
+        now_ms = time.time_ns() // 1_000_000
+        fresh = {
+            pseudonym: Request(secrets.token_hex(16), pseudonym, now_ms)
+            for pseudonym in pseudonyms
+            if pseudonym not in under_way
+        }
+        self._write({each.key: each.to_bytes() for each in fresh.values()})
+        return [(under_way | fresh)[pseudonym] for pseudonym in pseudonyms]
 
     def publish(self, certificate: erasure_pb2.ErasureCertificate) -> None:
         """Write a certificate.
@@ -79,10 +95,10 @@ class ErasureLog:
         Raises:
             FatalWriteError: it was not written.
         """
-        self._write(certificate_key(certificate.erasure), certificate.SerializeToString())
+        self._write({certificate_key(certificate.erasure): certificate.SerializeToString()})
 
-    def _write(self, key: bytes, value: bytes) -> None:
-        """Append one record: whole or not at all without a transaction, so nobody is fenced."""
+    def _write(self, records: Mapping[bytes, bytes]) -> None:
+        """Append records, each whole or not at all, without a transaction: so nobody is fenced."""
         failed: list[KafkaError] = []
 
         def delivered(error: KafkaError | None, _: Message) -> None:
@@ -93,7 +109,8 @@ class ErasureLog:
             self._producer = Producer(
                 self._settings.client_config(acks="all", enable_idempotence=True, linger_ms=0)
             )
-        self._producer.produce(self._topic, value, key, 0, on_delivery=delivered)
+        for key, value in records.items():
+            self._producer.produce(self._topic, value, key, 0, on_delivery=delivered)
         if self._producer.flush(_PATIENCE) or failed:
             why = failed[0].str() if failed else f"no answer within {_PATIENCE:.0f} s"
             raise FatalWriteError(f"{self._topic} took no record: {why}; look, and ask again")
