@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
@@ -18,10 +20,37 @@ from sottovoce.wire.v1 import cell_pb2, erasure_pb2
 from sottovoce_consumer.committing import Committer
 from sottovoce_consumer.denying import DenyList
 from sottovoce_consumer.errors import ConsumerError
+from sottovoce_consumer.ranges import Range, ShardRef
 from sottovoce_consumer.replacing import block_records, cell_records
 from sottovoce_consumer.replaying import Offsets, Replay, union
 from sottovoce_consumer.rounds import Records, ShardRound, round_of
 from sottovoce_consumer.tasks import Found, merged
+
+RECOUNT_AT_ONCE: Final = 4_000_000
+"""Listens: what is counted of so many is held by the driver until it is committed."""
+
+type CellParts = dict[int, list[cell_pb2.CellPart]]
+"""What was counted anew of each slice."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recount:
+    """What is counted anew of a shard.
+
+    Attributes:
+        round: the shard, and who is erased from it.
+        slices: the starts of its cells.
+        ranges: what feeds them.
+    """
+
+    round: ShardRound
+    slices: list[int]
+    ranges: list[Range]
+
+    @property
+    def size(self) -> int:
+        """How many offsets it spans."""
+        return sum(span.size for span in self.ranges)
 
 
 class Rebuilder:
@@ -51,7 +80,7 @@ class Rebuilder:
         return bool(rounds)
 
     def _rebuild_data_set(self, rounds: Sequence[ShardRound]) -> None:
-        """Search in all shards at once; then rebuild shard by shard, which bounds the memory."""
+        """Search in all shards at once; then rebuild some at a time, which bounds the memory."""
         ends = self._ends_of_cells([each.ref for each in rounds])
         everybody = DenyList.of(
             pseudonym for each in rounds for pseudonym in each.sought.pseudonyms
@@ -67,24 +96,26 @@ class Rebuilder:
             ),
         ):
             found[part.span.shard].append(part)
-        for mine in rounds:
-            below = np.zeros(len(everybody), np.int64)
-            for pseudonym, offset in zip(mine.sought.pseudonyms, mine.counted_below, strict=True):
-                below[numbers[pseudonym]] = offset
-            there = found[mine.ref[1]]
-            records = Records.of(there, below)
-            self._rebuild_shard(mine, records, there, numbers, ends[mine.ref])
+        records = {each.ref: _records_of(each, found[each.ref[1]], numbers) for each in rounds}
+        recounts = [self._recount_of(each, records[each.ref]) for each in rounds]
+        for group in _groups(recounts):
+            parts = self._recount(group)
+            for recount in group:
+                mine = recount.round
+                digests = self._replace_cells(recount, parts[mine.ref])
+                there = found[mine.ref[1]]
+                self._close(mine, records[mine.ref], there, numbers, digests, ends[mine.ref])
 
-    def _rebuild_shard(
+    def _close(
         self,
         this: ShardRound,
         records: Records,
         found: Sequence[Found],
         numbers: dict[bytes, int],
+        digests: dict[int, bytes],
         cells_end: int,
     ) -> None:
-        touched = set(records.slices[records.counted & (records.refusals == 0)].tolist())
-        digests = self._rebuild_cells(this, touched)
+        """Write a shard's new log index, its totals, and that it is rebuilt."""
         with self._committer.lock:
             book = self._committer.books[this.ref]
             replaced: list[KeyedValue] = []
@@ -115,8 +146,9 @@ class Rebuilder:
             entry = book.amend(replaced, now_ms=self._committer.now_ms(), change=change)
             self._committer.write({this.ref: entry}, states)
 
-    def _rebuild_cells(self, this: ShardRound, touched: set[int]) -> dict[int, bytes]:
-        """Rebuild the cells of some slices; return each one's digest, empty where none is left."""
+    def _recount_of(self, this: ShardRound, records: Records) -> Recount:
+        """Return what is to be counted anew in a shard."""
+        touched = set(records.slices[records.counted & (records.refusals == 0)].tolist())
         with self._committer.lock:
             view = self._committer.books[this.ref].view
             there = sorted(touched & view.cells.keys())
@@ -128,18 +160,28 @@ class Rebuilder:
                     "log, which its index lacks: the cells outlived the log that could rebuild them"
                 )
             spans = [view.index[block].offsets for block in sorted(blocks)]
-            epoch = view.data_set.epoch
-        parts: dict[int, list[cell_pb2.CellPart]] = {start: [] for start in there}
+        return Recount(this, there, union(this.ref, spans, this.through))
+
+    def _recount(self, group: Sequence[Recount]) -> dict[ShardRef, CellParts]:
+        """Count cells anew in some shards at once, without whom the first of them excludes."""
+        parts: dict[ShardRef, CellParts] = {
+            each.round.ref: {start: [] for start in each.slices} for each in group
+        }
         for row in self._replay.recount(
-            union(this.ref, spans, this.through),
-            {this.ref: this.seals},
-            this.excluded,
-            {this.ref[1]: frozenset(there)},
+            [span for each in group for span in each.ranges],
+            {each.round.ref: each.round.seals for each in group},
+            group[0].round.excluded,
+            {each.round.ref[1]: frozenset(each.slices) for each in group},
         ):
             part = cell_pb2.CellPart.FromString(row.body)
-            parts[part.slice_ms].append(part)
+            parts[row.span.data_set, row.span.shard][part.slice_ms].append(part)
+        return parts
+
+    def _replace_cells(self, recount: Recount, parts: CellParts) -> dict[int, bytes]:
+        """Write the cells of some slices; return each one's digest, empty where none is left."""
+        this = recount.round
         digests: dict[int, bytes] = {}
-        for group in itertools.batched(there, self._committer.max_folds):
+        for group in itertools.batched(recount.slices, self._committer.max_folds):
             contents = {start: content_of(parts[start]) for start in group}
             for start, content in contents.items():
                 empty = not len(content.plays)
@@ -155,7 +197,7 @@ class Rebuilder:
                             slice_ms=start,
                             through=this.through,
                             blocks={block for part in parts[start] for block in part.blocks},
-                            epoch=epoch,
+                            epoch=book.data_set.epoch,
                         )
                 entry = book.amend(records, now_ms=self._committer.now_ms())
                 self._committer.write({this.ref: entry})
@@ -197,6 +239,27 @@ class Rebuilder:
             state.refused.add(refusal=int(refusal), count=int(times))
         state.dead_letters.extend(np.sort(records.offsets[refused]).tolist())
         return state
+
+
+def _records_of(this: ShardRound, found: Sequence[Found], numbers: dict[bytes, int]) -> Records:
+    below = np.zeros(len(numbers), np.int64)
+    for pseudonym, offset in zip(this.sought.pseudonyms, this.counted_below, strict=True):
+        below[numbers[pseudonym]] = offset
+    return Records.of(found, below)
+
+
+def _groups(recounts: Sequence[Recount]) -> Iterator[list[Recount]]:
+    """Yield shards that are recounted together: all cores have work, and the driver has room."""
+    group: list[Recount] = []
+    for each in recounts:
+        if group and (
+            sum(mine.size for mine in group) + each.size > RECOUNT_AT_ONCE
+            or each.round.excluded != group[0].round.excluded
+        ):
+            yield group
+            group = []
+        group.append(each)
+    yield group
 
 
 def _uncount(progress: cell_pb2.ShardProgress, state: erasure_pb2.ErasureState) -> None:
