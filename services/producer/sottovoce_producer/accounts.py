@@ -54,8 +54,15 @@ class Accounts:
         with self._session.turn() as now_ms:
             return self._forget(account, self._own(account), now_ms)
 
-    def forget_listener(self, pseudonym: Pseudonym) -> int:
-        """Forget whoever has a pseudonym; one that nobody has here changes nothing.
+    def forget_listener(self, pseudonym: Pseudonym, *, all_others_asked: bool = False) -> int:
+        """Forget whoever has a pseudonym.
+
+        One that nobody has here is retired all the same once no other writer has it either: an
+        erasure of it ends like any other, and nothing tells that nobody knew it.
+
+        Args:
+            pseudonym: whose.
+            all_others_asked: whether every other writer has answered, if there are any.
 
         Returns:
             From when on plays of a listener that is forgotten now count again.
@@ -68,6 +75,9 @@ class Accounts:
             listeners = self._session.state.listeners
             account = listeners.account_of(pseudonym)
             if account is None:
+                if all_others_asked:
+                    with self._session.transaction() as log:
+                        self._produce_retired(log, pseudonym, now_ms)
                 return self._end_of_rest(now_ms)
             return self._forget(account, listeners.record_key(account), now_ms)
 

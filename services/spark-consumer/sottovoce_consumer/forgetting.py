@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -19,9 +19,11 @@ from sottovoce.wire.v1 import cell_pb2, erasure_pb2
 from sottovoce_consumer.admission import SealTimeline
 from sottovoce_consumer.committing import Committer
 from sottovoce_consumer.denying import DenyList
+from sottovoce_consumer.naming import Unheard
 from sottovoce_consumer.ranges import Range, ShardRef
 from sottovoce_consumer.replaying import Offsets, Replay, union
 from sottovoce_consumer.rounds import Records
+from sottovoce_consumer.tasks import Found
 
 AT_ONCE: Final = 20_000
 """Tombstones of one transaction: it must end well within its time-out."""
@@ -54,24 +56,52 @@ class Forgetter:
         committer: whose lock owns all commits.
         replay: reads the log again.
         ends_of_listens: tells where the shards' logs end.
+        unheard: tells which tracks no cell counts any more.
     """
 
     def __init__(
-        self, topics: Topics, committer: Committer, replay: Replay, ends_of_listens: Offsets
+        self,
+        topics: Topics,
+        committer: Committer,
+        replay: Replay,
+        ends_of_listens: Offsets,
+        unheard: Unheard,
     ) -> None:
         self._topics = topics
         self._committer = committer
         self._replay = replay
         self._ends_of_listens = ends_of_listens
+        self._unheard = unheard
         self._ends: dict[tuple[str, ShardRef], int] = {}
 
     def forget(self) -> bool:
         """Write what is due; return whether anything was."""
         self._look_up_ends()
         due = {ref: mine for ref in self._committer.books if (mine := self._due(ref))}
+        found = {ref: self._search(ref, mine) for ref, mine in due.items()}
+        self._forget_names(found)
         for ref, mine in due.items():
-            self._forget(ref, mine)
+            self._forget(ref, mine, found[ref])
         return bool(due)
+
+    def _search(self, ref: ShardRef, due: Sequence[Due]) -> list[Found]:
+        everybody = DenyList.of(each.request.pseudonym for each in due)
+        ranges = ranges_of(ref, (span for each in due for span in each.spans))
+        return list(self._replay.search(ranges, self._seals(ref), everybody))
+
+    def _forget_names(self, found: Mapping[ShardRef, Sequence[Found]]) -> None:
+        """Take the names of tracks back that nobody else has played; before the listens go.
+
+        A listener's listens are in a shard of each data set: those that are forgotten last find
+        the cells of all of them rebuilt.
+        """
+        tracks = frozenset().union(*(part.tracks for parts in found.values() for part in parts))
+        gone = sorted(self._unheard(tracks)) if tracks else []
+        for group in itertools.batched(gone, AT_ONCE):
+            with self._committer.lock:
+                self._committer.write(
+                    {}, others=[(self._topics.tracks, 0, (key, None)) for key in group]
+                )
 
     def _look_up_ends(self) -> None:
         """Look up, once each erasure has passed `retired`, where the logs of other shards end.
@@ -123,11 +153,9 @@ class Forgetter:
             for mark in book.view.progress.retired
         }
 
-    def _forget(self, ref: ShardRef, due: Sequence[Due]) -> None:
+    def _forget(self, ref: ShardRef, due: Sequence[Due], found: Sequence[Found]) -> None:
         listens = self._topics.listens(ref[0])
         everybody = DenyList.of(each.request.pseudonym for each in due)
-        ranges = ranges_of(ref, (span for each in due for span in each.spans))
-        found = list(self._replay.search(ranges, self._seals(ref), everybody))
         records = Records.of(found, np.zeros(len(everybody), np.int64))
         keys = [key for part in found for key in part.keys]
         tombstones: list[tuple[str, int, KeyedValue]] = []

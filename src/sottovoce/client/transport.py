@@ -18,6 +18,7 @@ from sottovoce.client.errors import (
     BudgetSpent,
     NoBudget,
     NoLongerHeld,
+    NoSigningKey,
     NotAllowed,
     NotComplete,
     NotFound,
@@ -27,9 +28,15 @@ from sottovoce.client.errors import (
     Unavailable,
 )
 from sottovoce.wire.status import DETAILS_KEY
-from sottovoce.wire.v1 import query_pb2
+from sottovoce.wire.v1 import erasure_service_pb2, query_pb2
 
-_SERVICE: Final = query_pb2.DESCRIPTOR.services_by_name["QueryService"]
+_SERVICES: Final[dict[str, tuple[Any, Any]]] = {
+    method: (file, service)
+    for file in (query_pb2, erasure_service_pb2)
+    for service in file.DESCRIPTOR.services_by_name.values()
+    for method in service.methods_by_name
+}
+"""By method: the file and the service that have it; both are served at one address."""
 _ERRORS: Final[dict[grpc.StatusCode, type[QueryError]]] = {
     grpc.StatusCode.INVALID_ARGUMENT: BadQuestion,
     grpc.StatusCode.NOT_FOUND: NotFound,
@@ -46,6 +53,7 @@ _REASONS: Final[dict[str, type[QueryError]]] = {
     "BUDGET_SPENT": BudgetSpent,
     "NO_BUDGET": NoBudget,
     "NOT_PERSONAL": NotAllowed,
+    "NO_SIGNING_KEY": NoSigningKey,
 }
 """Reasons that say more than their code."""
 _OPTIONS: Final = (
@@ -217,11 +225,12 @@ class AsyncGrpcTransport:
 
 
 def _names(method: str) -> tuple[str, Callable[[Message], bytes], Callable[[bytes], Message]]:
-    response = _SERVICE.methods_by_name[method].output_type.name
+    file, service = _SERVICES[method]
+    response = service.methods_by_name[method].output_type.name
     return (
-        f"/{_SERVICE.full_name}/{method}",
+        f"/{service.full_name}/{method}",
         lambda message: message.SerializeToString(),
-        getattr(query_pb2, response).FromString,
+        getattr(file, response).FromString,
     )
 
 
