@@ -29,6 +29,11 @@ class Accounts:
     def __init__(self, session: Session) -> None:
         self._session = session
 
+    @property
+    def writers(self) -> int:
+        """How many writers share the accounts."""
+        return self._session.state.listeners.writers
+
     def resolve(self, account: str) -> Pseudonym:
         """Return an account's pseudonym; one that nobody has if it is unknown.
 
@@ -62,7 +67,7 @@ class Accounts:
 
         Args:
             pseudonym: whose.
-            all_others_asked: whether every other writer has answered, if there are any.
+            all_others_asked: whether every other writer has answered; an only one need not be told.
 
         Returns:
             From when on plays of a listener that is forgotten now count again.
@@ -75,7 +80,7 @@ class Accounts:
             listeners = self._session.state.listeners
             account = listeners.account_of(pseudonym)
             if account is None:
-                if all_others_asked:
+                if all_others_asked or listeners.writers == 1:
                     with self._session.transaction() as log:
                         self._produce_retired(log, pseudonym, now_ms)
                 return self._end_of_rest(now_ms)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -82,7 +83,41 @@ class Forgetter:
         self._forget_names(found)
         for ref, mine in due.items():
             self._forget(ref, mine, found[ref])
-        return bool(due)
+        return bool(due) | self._drop_late_retirements()
+
+    def _drop_late_retirements(self) -> bool:
+        """Let go of retirements that came when all was done; return whether there were any.
+
+        Whoever is retired twice, or erased again, may have one that the stream passes last.
+        """
+        with self._committer.lock:
+            late = {
+                ref: pseudonyms
+                for ref, book in self._committer.books.items()
+                if (pseudonyms := self._late_in(ref, book.view.progress))
+            }
+            for ref, pseudonyms in late.items():
+                now_ms = self._committer.now_ms()
+                entry = self._committer.books[ref].amend(
+                    (), now_ms=now_ms, change=partial(_drop_marks, pseudonyms=pseudonyms)
+                )
+                self._committer.write({ref: entry}, others=self._marks(ref, pseudonyms))
+        return bool(late)
+
+    def _late_in(self, ref: ShardRef, progress: cell_pb2.ShardProgress | None) -> set[bytes]:
+        marks = progress.retired if progress is not None else ()
+        pseudonyms = {pseudonym_of(each.listener_high, each.listener_low) for each in marks}
+        erasures = self._committer.erasures
+        return {each for each in pseudonyms if erasures.is_forgotten(each, ref)}
+
+    def _marks(
+        self, ref: ShardRef, pseudonyms: Iterable[bytes]
+    ) -> list[tuple[str, int, KeyedValue]]:
+        """Return the tombstones of retirements."""
+        return [
+            (self._topics.listens(ref[0]), ref[1], (retired_key(pseudonym), None))
+            for pseudonym in sorted(pseudonyms)
+        ]
 
     def _search(self, ref: ShardRef, due: Sequence[Due]) -> list[Found]:
         everybody = DenyList.of(each.request.pseudonym for each in due)
@@ -193,27 +228,26 @@ class Forgetter:
             if ref == self._committer.erasures.home(each.request, ref[0])
         }
 
-        def change(progress: cell_pb2.ShardProgress) -> None:
-            left = [
-                mark
-                for mark in progress.retired
-                if pseudonym_of(mark.listener_high, mark.listener_low) not in at_home
-            ]
-            del progress.retired[:]
-            progress.retired.extend(left)
-
-        marks: list[tuple[str, int, KeyedValue]] = [
-            (self._topics.listens(ref[0]), ref[1], (retired_key(pseudonym), None))
-            for pseudonym in sorted(at_home)
-        ]
         with self._committer.lock:
             now_ms = self._committer.now_ms()
             for each in due:
                 each.state.step = TOMBSTONED
                 each.state.tombstoned_at_ms = now_ms
-            entry = self._committer.books[ref].amend((), now_ms=now_ms, change=change)
+            entry = self._committer.books[ref].amend(
+                (), now_ms=now_ms, change=partial(_drop_marks, pseudonyms=at_home)
+            )
             states = [each.state for each in due]
-            self._committer.write({ref: entry}, states, marks)
+            self._committer.write({ref: entry}, states, self._marks(ref, at_home))
+
+
+def _drop_marks(progress: cell_pb2.ShardProgress, pseudonyms: Collection[bytes]) -> None:
+    left = [
+        mark
+        for mark in progress.retired
+        if pseudonym_of(mark.listener_high, mark.listener_low) not in pseudonyms
+    ]
+    del progress.retired[:]
+    progress.retired.extend(left)
 
 
 def spans_of(state: erasure_pb2.ErasureState) -> list[Span]:

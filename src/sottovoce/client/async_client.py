@@ -194,10 +194,17 @@ class AsyncClient:
             for each in found:
                 yield each
 
-    async def watch_erasure(self, erasure: str) -> AsyncIterator[Erasure]:
-        """How far an erasure has come, at once and after each step, to its end."""
+    async def watch_erasure(
+        self, erasure: str, timeout: float | None = None
+    ) -> AsyncIterator[Erasure]:
+        """How far an erasure has come, at once and after each step, to its end.
+
+        Args:
+            erasure: its id, or the beginning of it.
+            timeout: seconds after which it ends with `Unavailable`; None: none.
+        """
         call = erasure_calls.watch(erasure)
-        async for response in self._transport.stream(call.method, call.request):
+        async for response in self._transport.stream(call.method, call.request, timeout):
             yield call.read(response)
 
     async def erasure_certificate(self, erasure: str) -> Certificate:

@@ -191,10 +191,15 @@ class Client:
             found, token = self._ask(erasure_calls.page(token or ""))
             yield from found
 
-    def watch_erasure(self, erasure: str) -> Iterator[Erasure]:
-        """How far an erasure has come, at once and after each step, to its end."""
+    def watch_erasure(self, erasure: str, timeout: float | None = None) -> Iterator[Erasure]:
+        """How far an erasure has come, at once and after each step, to its end.
+
+        Args:
+            erasure: its id, or the beginning of it.
+            timeout: seconds after which it ends with `Unavailable`; None: none.
+        """
         call = erasure_calls.watch(erasure)
-        for response in self._transport.stream(call.method, call.request):
+        for response in self._transport.stream(call.method, call.request, timeout):
             yield call.read(response)
 
     def erasure_certificate(self, erasure: str) -> Certificate:

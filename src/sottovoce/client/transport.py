@@ -75,8 +75,8 @@ class Transport(Protocol):
             QueryError: there is none.
         """
 
-    def stream(self, method: str, request: Message) -> Iterator[Any]:
-        """Yield responses until the service or the caller ends it.
+    def stream(self, method: str, request: Message, timeout: float | None = None) -> Iterator[Any]:
+        """Yield responses until the service or the caller ends it, or the time is over.
 
         Raises:
             QueryError: the service ended it.
@@ -96,8 +96,10 @@ class AsyncTransport(Protocol):
             QueryError: there is none.
         """
 
-    def stream(self, method: str, request: Message) -> AsyncIterator[Any]:
-        """Yield responses until the service or the caller ends it.
+    def stream(
+        self, method: str, request: Message, timeout: float | None = None
+    ) -> AsyncIterator[Any]:
+        """Yield responses until the service or the caller ends it, or the time is over.
 
         Raises:
             QueryError: the service ended it.
@@ -150,9 +152,11 @@ class GrpcTransport:
         except grpc.RpcError as error:
             raise as_query_error(error, self.address) from error
 
-    def stream(self, method: str, request: Message) -> Iterator[Any]:
+    def stream(self, method: str, request: Message, timeout: float | None = None) -> Iterator[Any]:
         """Yield responses; ending the iteration ends the call."""
-        call = self._channel.unary_stream(*_names(method))(request, metadata=self._metadata())
+        call = self._channel.unary_stream(*_names(method))(
+            request, timeout=timeout, metadata=self._metadata()
+        )
         try:
             yield from call
         except grpc.RpcError as error:
@@ -208,9 +212,13 @@ class AsyncGrpcTransport:
         except grpc.RpcError as error:
             raise as_query_error(error, self.address) from error
 
-    async def stream(self, method: str, request: Message) -> AsyncIterator[Any]:
+    async def stream(
+        self, method: str, request: Message, timeout: float | None = None
+    ) -> AsyncIterator[Any]:
         """Yield responses; ending the iteration ends the call."""
-        call = self._channel.unary_stream(*_names(method))(request, metadata=self._metadata())
+        call = self._channel.unary_stream(*_names(method))(
+            request, timeout=timeout, metadata=self._metadata()
+        )
         try:
             async for response in call:
                 yield response

@@ -111,8 +111,8 @@ class ProducerServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ForgetListener(self, request, context):
-        """The same for whoever has only the pseudonym. Of several writers all are asked; its owner acts;
-        and the last one is told so, because a pseudonym that no writer knows is retired as well.
+        """The same for whoever has only the pseudonym. Of several writers all are asked; its owner acts.
+        Then one is asked again and told so, because a pseudonym that no writer knows is retired, too.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
