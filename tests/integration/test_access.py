@@ -18,6 +18,7 @@ from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection_pb2
 from prometheus_client import CollectorRegistry
 from tests.certificates import Authority
+from tests.memory_erasures import register_of
 from tests.unit.query.conftest import hold, serve
 from tests.unit.query.crowd import HISTORY, Crowd
 from tests.unit.query.serving import Serving, ServingSettings
@@ -133,7 +134,9 @@ class Accounts:
     def forget(self, account):
         return 0
 
-    def forget_listener(self, pseudonym):
+    writers = 1
+
+    def forget_listener(self, pseudonym, *, all_others_asked=False):
         return 0
 
     def rest(self, pseudonym, after_ms):
@@ -159,11 +162,12 @@ def shared(tmp_path_factory):
     told = {"access_file": desk.path, "tls_cert_file": cert, "tls_key_file": key}
     crowd = Crowd()
     serving = Serving(access=ServingSettings(**told))
-    serving.open(serve({"live": crowd}))
+    serving.open(serve({"live": crowd}), register_of([], [crowd.data_set]))
     door = Door(Sink(), Accounts(), RunSettings(rpc_port=0, **told), CollectorRegistry())
     credentials = grpc.ssl_channel_credentials(authority.file.read_bytes())
     channels = {
         "sottovoce.v1.QueryService": grpc.secure_channel(serving.address, credentials),
+        "sottovoce.v1.ErasureService": grpc.secure_channel(serving.address, credentials),
         "sottovoce.v1.ProducerService": grpc.secure_channel(door.address, credentials),
     }
     yield desk, channels
@@ -221,7 +225,9 @@ def test_answers_are_for_analysts_and_plays_for_writers():
     assert RULES[path_of(names["ListTop"])] == {Role.ANALYST}
     assert RULES[path_of(names["WatchTrends"])] == {Role.ANALYST}
     assert RULES[path_of(names["WritePlays"])] == {Role.WRITER}
-    assert len(METHODS) >= 16
+    assert RULES[path_of(names["RequestErasure"])] == {Role.STEWARD}
+    assert RULES[path_of(names["GetErasureCertificate"])] == {Role.STEWARD}
+    assert len(METHODS) >= 26
 
 
 def path_of(method):
@@ -249,7 +255,14 @@ def reflect(channel, metadata):
     return call(channel, path, metadata, streams_in=True, streams_out=True, request=LIST)
 
 
-@pytest.mark.parametrize("service", ["sottovoce.v1.QueryService", "sottovoce.v1.ProducerService"])
+@pytest.mark.parametrize(
+    "service",
+    [
+        "sottovoce.v1.QueryService",
+        "sottovoce.v1.ErasureService",
+        "sottovoce.v1.ProducerService",
+    ],
+)
 def test_health_is_open_and_reflection_for_callers(shared, service):
     desk, channels = shared
     assert call(channels[service], HEALTH, ())[0] in ("OK", "NOT_FOUND")

@@ -21,6 +21,7 @@ from tests.integration.erasing import (
     steps,
     until,
 )
+from tests.integration.stewarding import Desk
 from tests.made_up_listens import make_listens
 
 from sottovoce.data_sets.data_set import DAY_MS, HOUR_MS, DataSet
@@ -46,24 +47,6 @@ def made(broker: LocalBroker, prefix: str, seed: int) -> tuple[Place, Listens]:
     return place, listens
 
 
-def sottovoce(place: Place, *arguments: str) -> subprocess.CompletedProcess[str]:
-    settings = place.settings
-    return subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "sottovoce",
-            *arguments,
-            f"--kafka-bootstrap={settings.kafka_bootstrap}",
-            f"--kafka-topic-prefix={settings.kafka_topic_prefix}",
-        ],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
-
-
 def carry_through(place: Place, consumer: ConsumerWithoutSpark, step: int) -> None:
     def is_done() -> bool:
         consumer.run()
@@ -80,42 +63,41 @@ def test_a_steward_asks_waits_certifies_and_verifies(
     consumer.run()
     first, *others = listeners_of(listens)
     second = next(each for each in others if shard_of(each, 2) == shard_of(first, 2))
-    asked = sottovoce(place, "erase", "request", first.hex())
-    assert asked.returncode == 0, asked.stderr
-    erasure = asked.stdout.strip()
-    assert sottovoce(place, "erase", "request", first.hex()).stdout.strip() == erasure
-    assert "requested" in sottovoce(place, "erase", "list").stdout
-    late = sottovoce(place, "erase", "status", erasure[:6], "--wait", "--patience=0")
-    assert late.returncode == 1
-    assert "requested in 2 shards, and goes on" in late.stderr
-    retire(place, [first])
-    carry_through(place, consumer, GONE)
-    rows = json.loads(sottovoce(place, "erase", "status", erasure, "--format=json").stdout)
-    assert [row["step"] for row in rows] == ["gone", "gone"]
-    assert sum(row["cells"] for row in rows) == 3
     key, file = tmp_path / "steward.pem", tmp_path / "certificate.json"
-    none = sottovoce(place, "erase", "certificate", erasure)
-    assert "has no certificate yet" in none.stderr
     assert subprocess.run([sys.executable, "-m", "sottovoce", "erase", "key", key]).returncode == 0
-    issued = sottovoce(place, "erase", "certificate", erasure, f"--key={key}", f"--output={file}")
-    assert issued.returncode == 0, issued.stderr
-    assert sottovoce(place, "erase", "certificate", erasure).stdout == file.read_text()
-    verify = ("erasure", "verify", str(file), f"--public-key={key}.pub")
-    verified = sottovoce(place, *verify)
-    assert verified.returncode == 0, verified.stderr
-    assert "holds: 2 shards, 3 cells" in verified.stdout
-    assert "note" not in verified.stdout
-    # A later erasure of somebody in the same cells supersedes it.
-    retire(place, [second])
-    ask(place, [second])
-    carry_through(place, consumer, TOMBSTONED)
-    verified = sottovoce(place, *verify)
-    assert verified.returncode == 0, verified.stderr
-    assert "superseded by the erasure" in verified.stdout
-    envelope = json.loads(file.read_text())
-    envelope["statement"]["listener"] = "00" * 16
-    file.write_text(json.dumps(envelope))
-    changed = sottovoce(place, *verify)
+    with Desk(place, erasure_key_file=key) as desk:
+        asked = desk.run("erase", "request", first.hex())
+        assert asked.returncode == 0, asked.stderr
+        erasure = asked.stdout.strip()
+        assert desk.run("erase", "request", first.hex()).stdout.strip() == erasure
+        assert "requested" in desk.run("erase", "list").stdout
+        late = desk.run("erase", "status", erasure[:6], "--wait", "--patience=0")
+        assert late.returncode == 1
+        assert "requested in 2 shards, and goes on" in late.stderr
+        early = desk.run("erase", "certificate", erasure)
+        assert "is not complete" in early.stderr
+        assert not json.loads(early.stdout)["statement"]["complete"]
+        carry_through(place, consumer, GONE)
+        rows = json.loads(desk.run("erase", "status", erasure, "--format=json").stdout)
+        assert [row["step"] for row in rows] == ["gone", "gone"]
+        issued = desk.run("erase", "certificate", erasure, f"--output={file}")
+        assert (issued.returncode, issued.stderr) == (0, "")
+        assert desk.run("erase", "certificate", erasure).stdout == file.read_text()
+        verify = ("erasure", "verify", str(file), f"--public-key={key}.pub")
+        verified = desk.run(*verify)
+        assert verified.returncode == 0, verified.stderr
+        assert "holds: 2 shards, 3 cells" in verified.stdout
+        assert "note" not in verified.stdout
+        # A later erasure of somebody in the same cells supersedes it.
+        assert desk.run("erase", "request", second.hex()).returncode == 0
+        carry_through(place, consumer, TOMBSTONED)
+        verified = desk.run(*verify)
+        assert verified.returncode == 0, verified.stderr
+        assert "superseded by the erasure" in verified.stdout
+        envelope = json.loads(file.read_text())
+        envelope["statement"]["listener"] = "00" * 16
+        file.write_text(json.dumps(envelope))
+        changed = desk.run(*verify)
     assert changed.returncode == 1
     assert "the signature does not fit" in changed.stderr
     assert "Traceback" not in changed.stderr

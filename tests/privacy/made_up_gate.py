@@ -173,7 +173,7 @@ class World:
         )
         told = TrackNames()
         for name in names:
-            told.apply(name.SerializeToString())
+            told.apply(b"", name.SerializeToString())
         self.book = TrackBook(
             lambda version: self.catalogue if version else empty,
             lambda: self.catalogue.version,

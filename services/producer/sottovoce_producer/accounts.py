@@ -29,6 +29,11 @@ class Accounts:
     def __init__(self, session: Session) -> None:
         self._session = session
 
+    @property
+    def writers(self) -> int:
+        """How many writers share the accounts."""
+        return self._session.state.listeners.writers
+
     def resolve(self, account: str) -> Pseudonym:
         """Return an account's pseudonym; one that nobody has if it is unknown.
 
@@ -54,8 +59,15 @@ class Accounts:
         with self._session.turn() as now_ms:
             return self._forget(account, self._own(account), now_ms)
 
-    def forget_listener(self, pseudonym: Pseudonym) -> int:
-        """Forget whoever has a pseudonym; one that nobody has here changes nothing.
+    def forget_listener(self, pseudonym: Pseudonym, *, all_others_asked: bool = False) -> int:
+        """Forget whoever has a pseudonym.
+
+        One that nobody has here is retired all the same once no other writer has it either: an
+        erasure of it ends like any other, and nothing tells that nobody knew it.
+
+        Args:
+            pseudonym: whose.
+            all_others_asked: whether every other writer has answered; an only one need not be told.
 
         Returns:
             From when on plays of a listener that is forgotten now count again.
@@ -68,6 +80,9 @@ class Accounts:
             listeners = self._session.state.listeners
             account = listeners.account_of(pseudonym)
             if account is None:
+                if all_others_asked or listeners.writers == 1:
+                    with self._session.transaction() as log:
+                        self._produce_retired(log, pseudonym, now_ms)
                 return self._end_of_rest(now_ms)
             return self._forget(account, listeners.record_key(account), now_ms)
 

@@ -43,7 +43,7 @@ def vault_keys(settings: WriterSettings) -> VaultKeys:
 
 
 class Follower:
-    """Follows the terms of data sets, and the seals of those that are sealed.
+    """Follows the terms of data sets, the seals of those that are sealed, and names taken back.
 
     A seal stands in every shard, so the first shard's log is enough to see it.
     """
@@ -51,6 +51,9 @@ class Follower:
     def __init__(self, settings: WriterSettings, registry: Registry, state: WriterState) -> None:
         self._registry = registry
         topics = Topics(settings.kafka_topic_prefix)
+        self._names = state.track_names
+        told = (topics.tracks, 0)
+        self._told = LogReader(settings, [told], start={told: state.read_to[told]})
         self._sealed = []
         for name, intake in state.intakes.items():
             if not intake.data_set.by_append_time:
@@ -63,12 +66,16 @@ class Follower:
         for intake, reader in self._sealed:
             for record in reader.poll(timeout=0.0):
                 note_seal(record, intake)
+        for record in self._told.poll(timeout=0.0):
+            if record.value is None:
+                self._names.forget(record.key)
         return self._registry.refresh()
 
     def close(self) -> None:
         """Let go of the connections."""
         for _, reader in self._sealed:
             reader.close()
+        self._told.close()
         self._registry.close()
 
 

@@ -147,7 +147,9 @@ class RunningProducer:
         """
         request = producer_pb2.ForgetAccountRequest(account=account)
         try:
-            response = self._stub.ForgetAccount(request, timeout=_WRITES_WITHIN_SECONDS)
+            response = self._stub.ForgetAccount(
+                request, timeout=_WRITES_WITHIN_SECONDS, metadata=self._metadata()
+            )
         except grpc.RpcError as error:
             why = cast("grpc.Call", error).details()
             raise ProducerError(

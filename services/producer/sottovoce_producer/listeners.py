@@ -129,6 +129,11 @@ class Listeners:
         new.append(listener)
         return number
 
+    @property
+    def writers(self) -> int:
+        """How many writers share the accounts."""
+        return self._writers
+
     def owns(self, record_key: bytes) -> bool:
         """Return whether the account of a vault record is this writer's."""
         return writer_of(record_key, self._writers) == self._writer_index

@@ -9,7 +9,7 @@ from sottovoce.data_sets import TermsTimeline
 from sottovoce.data_sets.data_set import MINUTE_MS
 from sottovoce.data_sets.registry import Registry
 from sottovoce.kafka import KafkaSettings, LogReader, Topics
-from sottovoce.kafka.offsets import offsets_at
+from sottovoce.kafka.offsets import high_watermarks, offsets_at
 from sottovoce.kafka.reading import Record, as_record
 from sottovoce.wire.keys import SEAL_KEY
 from sottovoce.wire.listens import LISTEN_BYTES, LISTEN_KEY_BYTES, view_listens, well_formed
@@ -56,6 +56,8 @@ def recover(
     for key, value in _latest(settings, topics.vault).items():
         listeners.restore(key, value)
     names = TrackNames()
+    told = (topics.tracks, 0)
+    told_to = high_watermarks(settings, [told])
     for key, value in _latest(settings, topics.tracks).items():
         names.restore(key, value)
     state = WriterState(
@@ -72,6 +74,7 @@ def recover(
             for data_set in registry.data_sets.values()
         },
     )
+    state.read_to |= told_to
     _restore_cursors(_latest(settings, topics.cursors), state)
     for intake in state.intakes.values():
         state.read_to |= _restore_listens(settings, topics, intake, listeners, now_ms)

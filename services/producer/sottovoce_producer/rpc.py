@@ -110,8 +110,13 @@ class ProducerService(producer_pb2_grpc.ProducerServiceServicer):
     ) -> producer_pb2.ForgetListenerResponse:
         """Forget whoever has a pseudonym."""
         with _refusals(context):
-            until_ms = self._accounts.forget_listener((request.listener_high, request.listener_low))
-        return producer_pb2.ForgetListenerResponse(rests_until_ms=until_ms)
+            until_ms = self._accounts.forget_listener(
+                (request.listener_high, request.listener_low),
+                all_others_asked=request.all_others_asked,
+            )
+        return producer_pb2.ForgetListenerResponse(
+            rests_until_ms=until_ms, writers=self._accounts.writers
+        )
 
     def RestListener(  # noqa: N802 - gRPC's name
         self, request: producer_pb2.RestListenerRequest, context: grpc.ServicerContext

@@ -20,7 +20,7 @@ class WriterState:
         cursors: where each source stands.
         days_over: data set, day and listener's number of slices that need not be kept any more;
             their records are deleted with the next transaction.
-        read_to: how far each partition of `listens.*` was read back.
+        read_to: how far each partition of `listens.*` was read back, and `tracks`.
     """
 
     listeners: Listeners

@@ -58,6 +58,11 @@ class TrackNames:
         message = data_set_pb2.TrackName.FromString(value)
         self._artists[key] = artist_key(message.artist)
 
+    def forget(self, key: bytes) -> None:
+        """Take in that a name was taken back: whoever plays the track next tells it again."""
+        if self._artists.pop(key, None) is not None:
+            self._last = None
+
     def look_up(self, tracks: Tracks, catalogue: Catalogue) -> KnownTracks:
         """Return what tracks count as.
 

@@ -11,10 +11,14 @@ from typing import Final
 from sottovoce.data_sets import TermsTimeline
 from sottovoce.data_sets.progress import complete_through, latest_progress
 from sottovoce.data_sets.registry import Registry
+from sottovoce.erasure import SigningKey
+from sottovoce.erasure.log import ErasureLog
+from sottovoce.erasure.remains import tombstones_kept_ms
 from sottovoce.kafka.reading import LogReader, Record
 from sottovoce.kafka.topics import Topics
 from sottovoce.ledger.log import KafkaReleaseLog
 from sottovoce.service.logging import get_logger
+from sottovoce_query.erasures.register import ErasureRegister
 from sottovoce_query.gate import Gate
 from sottovoce_query.held import HeldCells
 from sottovoce_query.memory import give_memory_back
@@ -34,7 +38,7 @@ _REFRESH_SECONDS: Final = 1.0
 
 
 class Materialiser:
-    """Reads `catalogues`, `tracks` and `cells.*` to the ends that it finds at the start, then on.
+    """Reads `catalogues`, `tracks`, `erasures` and `cells.*` to their ends at the start, then on.
 
     Args:
         settings: where Kafka is, and how much to keep.
@@ -44,6 +48,7 @@ class Materialiser:
     Raises:
         LogError: the log can't be read.
         MissingTopicError: `sottovoce topics create` was not run.
+        CertificateError: the key that signs certificates can't be read.
     """
 
     def __init__(
@@ -81,11 +86,23 @@ class Materialiser:
             releases = Shelf()
             log = KafkaReleaseLog(settings, releases.put, releases.withdraw)
             self.releasing = Releasing(settings, self.cells, book, log, releases, observer)
+        self.erasures = self._erasures()
         self.sources = Sources(
             {name: self._source(name, book) for name in self.cells},
             book,
             SimilarIndex(shelf),
             self.releasing,
+        )
+
+    def _erasures(self) -> ErasureRegister:
+        settings, topics = self._settings, self._topics
+        file = settings.erasure_key_file
+        return ErasureRegister(
+            ErasureLog(settings),
+            [cells.data_set for cells in self.cells.values()],
+            None if file is None else SigningKey.load(file),
+            topics,
+            lambda: tombstones_kept_ms(settings, [topics.listens(name) for name in self.cells]),
         )
 
     def _source(self, name: str, book: TrackBook) -> Source:
@@ -111,7 +128,7 @@ class Materialiser:
         """
         began = time.monotonic()
         for record in self._names_reader.to_end():
-            self._names.apply(record.value)
+            self._names.apply(record.key, record.value)
         read = 0
         for record in self._reader.to_end():
             self._apply(record)
@@ -122,6 +139,7 @@ class Materialiser:
             self._read_again(cells)
         if self.releasing is not None:
             self.releasing.catch_up()
+            self.releasing.withdraw(self.erasures.touched)
             while self.releasing.follow():
                 pass
         give_memory_back()
@@ -143,7 +161,7 @@ class Materialiser:
         while not stop.is_set():
             records = list(self._reader.poll(timeout=_POLL_SECONDS))
             for told in self._names_reader.poll(timeout=0.0):
-                self._names.apply(told.value)
+                self._names.apply(told.key, told.value)
             if time.monotonic() - refreshed > _REFRESH_SECONDS:
                 refreshed = time.monotonic()
                 if self._registry.refresh():
@@ -156,8 +174,11 @@ class Materialiser:
                 self._take(records)
             elif self._settle():
                 give_memory_back()
+            if self.erasures.follow():
+                self._on_change()
             if self.releasing is not None:
                 self._tell(self.releasing.follow())
+                self.releasing.withdraw(self.erasures.touched)
             for name, cells in self.cells.items():
                 if cells.stale:
                     get_logger().info(
@@ -222,5 +243,6 @@ class Materialiser:
         self._reader.close()
         self._names_reader.close()
         self._registry.close()
+        self.erasures.close()
         if self.releasing is not None:
             self.releasing.close()

@@ -77,7 +77,6 @@ class HeldCells:
         self._skimmed: set[int] = set()
         self._skimmed_staged: list[set[int]] = [set() for _ in self._views]
         self._starts: list[int] = []
-        self._expired_before_ms = 0
         self.complete_through_ms = 0
 
     def apply(self, shard: int, key: bytes, value: bytes | None) -> None:
@@ -156,8 +155,6 @@ class HeldCells:
         if not cells:
             self._merged.pop(slice_ms, None)
             self._stale.discard(slice_ms)
-            end_ms = slice_ms + self.data_set.slice_ms
-            self._expired_before_ms = max(self._expired_before_ms, end_ms)
         elif merged is not None and self._is_settled(merged):
             for shard, cell in cells.items():
                 if cell.is_forgotten:
@@ -188,13 +185,16 @@ class HeldCells:
 
     @property
     def floor_ms(self) -> int:
-        """Before this nothing is known any more; 0 where everything is."""
+        """Before this nothing is known any more; 0 where everything is.
+
+        The clock of the log alone says so: a cell that is gone may be one that an erasure left
+        empty, and that must not show.
+        """
         retention = self.data_set.cell_retention_ms
         if retention < 0:
-            return self._expired_before_ms
+            return 0
         newest = max((each.append_time_ms for each in self.progress if each), default=0)
-        horizon = self.data_set.slice_of(max(0, newest - retention))
-        return max(self._expired_before_ms, horizon)
+        return self.data_set.slice_of(max(0, newest - retention))
 
     @property
     def progress(self) -> list[cell_pb2.ShardProgress | None]:

@@ -19,6 +19,7 @@ from sottovoce.service.settings import end_with_error, load_settings
 from sottovoce.service.shutdown import Shutdown
 from sottovoce_query.answers import Answers
 from sottovoce_query.cells import Materialiser
+from sottovoce_query.erasures.service import ERASURE_SERVICE_NAME, ErasureService
 from sottovoce_query.memory import share_one_arena
 from sottovoce_query.metrics import CallMetrics, HeldMetrics
 from sottovoce_query.release_metrics import BudgetMetrics, ReleaseMetrics
@@ -85,8 +86,10 @@ class Query:
         self._loop = asyncio.get_running_loop()
         self._registry = new_registry("query", sottovoce.__version__)
         self._answers = Answers(settings.query_cache_mb * 1024 * 1024)
+        calls = CallMetrics(self._registry)
+        self._erasures = ErasureService(calls)
         self._service = QueryService(
-            CallMetrics(self._registry),
+            calls,
             self._answers,
             workers=settings.query_workers,
             max_waiting=settings.query_max_waiting,
@@ -100,8 +103,9 @@ class Query:
         return self._releases
 
     def changed(self) -> None:
-        """More is complete; from the materialiser's thread."""
+        """More is complete, or erased; from the materialiser's thread."""
         self._loop.call_soon_threadsafe(self._service.notify)
+        self._loop.call_soon_threadsafe(self._erasures.notify)
 
     def materialises(self, materialiser: Materialiser) -> None:
         """The materialiser begins to catch up, which its figures tell; from its thread."""
@@ -119,11 +123,12 @@ class Query:
 
     async def _open(self, materialiser: Materialiser) -> None:
         self._service.open(materialiser.sources)
+        self._erasures.open(materialiser.erasures)
         await self._set_health(health_pb2.HealthCheckResponse.SERVING)
         get_logger().info("ready", privacy_mode=self._settings.privacy_mode)
 
     async def _set_health(self, status: int) -> None:
-        for name in ("", SERVICE_NAME):
+        for name in ("", SERVICE_NAME, ERASURE_SERVICE_NAME):
             await self._health.set(name, status)
 
     async def run(self) -> None:
@@ -136,8 +141,8 @@ class Query:
         await self._set_health(health_pb2.HealthCheckResponse.NOT_SERVING)
         server = grpc.aio.server(options=_OPTIONS, maximum_concurrent_rpcs=settings.query_max_rpcs)
         guarded = GuardedServer(server, Access.of(settings, self._registry))
-        guarded.add_generic_rpc_handlers((self._service.handler(),))
-        add_technical_services(guarded, settings, self._health, SERVICE_NAME)
+        guarded.add_generic_rpc_handlers((self._service.handler(), self._erasures.handler()))
+        add_technical_services(guarded, settings, self._health, SERVICE_NAME, ERASURE_SERVICE_NAME)
         port = _listen(server, settings)
         serve_metrics(settings, self._registry)
         await server.start()
@@ -156,9 +161,11 @@ class Query:
         if follower.error is None:
             await asyncio.sleep(self._settings.query_drain_seconds)
         self._service.end()
+        self._erasures.end()
         await server.stop(self._settings.query_grace_seconds)
         await asyncio.to_thread(follower.stop)
         self._service.close()
+        self._erasures.close()
         get_logger().info("ended")
 
 

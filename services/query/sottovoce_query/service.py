@@ -6,7 +6,6 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
 from typing import Any, Final
 
 import grpc
@@ -15,12 +14,12 @@ from google.protobuf.message import DecodeError
 from google.rpc import error_details_pb2
 
 from sottovoce.service.access import Role, current_caller
-from sottovoce.service.logging import get_logger
 from sottovoce.wire.v1 import query_pb2
 from sottovoce_query.answers import Answers
 from sottovoce_query.errors import QuestionError
 from sottovoce_query.metrics import CallMetrics
 from sottovoce_query.questions import QUESTIONS, Question
+from sottovoce_query.refusing import Context, counted, fault, not_ready, refuse
 from sottovoce_query.rpc.get_budget import list_charges
 from sottovoce_query.rpc.watch_trends import Movements, Watch, read_watch, trends
 from sottovoce_query.sources import Sources
@@ -30,7 +29,6 @@ SERVICE_NAME: Final = query_pb2.DESCRIPTOR.services_by_name["QueryService"].full
 _TRENDS_KEPT: Final = 64
 """Trends that are kept for further watchers; sealed data has no next pane to drop them."""
 
-type Context = grpc.aio.ServicerContext[Any, Any]
 type Unary = Callable[[bytes, Context], Awaitable[bytes]]
 
 
@@ -106,14 +104,14 @@ class QueryService:
                 return await self._work(question, asked, totals)
             except QuestionError as error:
                 code = error.code.name
-                await _refuse(context, error)
+                await refuse(context, error)
                 raise
             except asyncio.CancelledError:
                 code = "CANCELLED"
                 raise
             except Exception as error:
                 code = "INTERNAL"
-                await _refuse(context, _fault(name, error))
+                await refuse(context, fault(name, error))
                 raise
             finally:
                 self._metrics.ended(name, code, time.perf_counter() - began)
@@ -121,16 +119,8 @@ class QueryService:
         return call
 
     def _ready(self) -> Sources:
-        if self._ending:
-            raise QuestionError(
-                grpc.StatusCode.UNAVAILABLE, "SHUTTING_DOWN", "the service is ending: ask another"
-            )
-        if self._sources is None:
-            raise QuestionError(
-                grpc.StatusCode.UNAVAILABLE,
-                "NOT_READY",
-                "the service is still reading the log: its health says when it is ready",
-            )
+        if self._ending or self._sources is None:
+            raise not_ready(self._ending)
         return self._sources
 
     async def _work(self, question: Question, asked: bytes, totals: bool) -> bytes:
@@ -175,7 +165,7 @@ class QueryService:
     async def _watch_trends(
         self, request: query_pb2.WatchTrendsRequest, context: Context
     ) -> AsyncIterator[bytes]:
-        async with self._streaming("WatchTrends", context):
+        async with counted(self._metrics, "WatchTrends", context):
             watch = read_watch(request, self._ready())
             movements = Movements()
             seen = -1
@@ -192,31 +182,11 @@ class QueryService:
     async def _list_charges(
         self, request: query_pb2.ListChargesRequest, context: Context
     ) -> AsyncIterator[bytes]:
-        async with self._streaming("ListCharges", context):
+        async with counted(self._metrics, "ListCharges", context):
             sources = self._ready()
             loop = asyncio.get_running_loop()
             for each in await loop.run_in_executor(self._pool, list_charges, request, sources):
                 yield each.SerializeToString()
-
-    @asynccontextmanager
-    async def _streaming(self, name: str, context: Context) -> AsyncIterator[None]:
-        """Count a stream, and refuse it with the reason for which it ends."""
-        began = time.perf_counter()
-        code = "OK"
-        try:
-            yield
-        except QuestionError as error:
-            code = error.code.name
-            await _refuse(context, error)
-        except (asyncio.CancelledError, GeneratorExit):
-            code = "CANCELLED"
-            raise
-        except Exception as error:
-            code = "INTERNAL"
-            await _refuse(context, _fault(name, error))
-            raise
-        finally:
-            self._metrics.ended(name, code, time.perf_counter() - began)
 
     async def _trends_now(self, watch: Watch) -> tuple[int, query_pb2.WatchTrendsResponse | None]:
         """The trends as of now; watchers of the same share the work."""
@@ -242,11 +212,6 @@ class QueryService:
             raise
 
 
-async def _refuse(context: Context, error: QuestionError) -> None:
-    details = (("grpc-status-details-bin", error.to_status().SerializeToString()),)
-    await context.abort(error.code, str(error), details)
-
-
 def _too_many(waiting: int) -> QuestionError:
     retry = error_details_pb2.RetryInfo(retry_delay=duration_pb2.Duration(seconds=1))
     return QuestionError(
@@ -254,11 +219,4 @@ def _too_many(waiting: int) -> QuestionError:
         "TOO_MANY_QUESTIONS",
         f"{waiting} questions are being worked out: ask again in a second",
         details=[retry],
-    )
-
-
-def _fault(method: str, error: Exception) -> QuestionError:
-    get_logger().error("a question failed", method=method, exc_info=error)
-    return QuestionError(
-        grpc.StatusCode.INTERNAL, "FAULT", "the service failed at this question; its log says why"
     )

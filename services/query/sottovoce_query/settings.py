@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, model_validator
@@ -47,6 +48,11 @@ class QuerySettings(ServiceSettings, AccessSettings):
     )
     privacy_k: int = Field(
         10, ge=2, description="How many listeners must share a real row that is shown"
+    )
+    erasure_key_file: Path | None = Field(
+        None,
+        description="The private key that signs certificates of erasures, Ed25519 in PEM, as "
+        "`sottovoce erase key FILE` makes it; none: no certificate is issued here",
     )
     query_host: str = Field("127.0.0.1", description="Address that gRPC listens on")
     query_port: int = Field(50051, ge=0, le=65_535, description="Port of gRPC; 0: a free one")

@@ -40,7 +40,7 @@ class TrackNames:
 
     Attributes:
         version: grows when a name comes for a key that was asked for in vain, because answers
-            given before then lacked it.
+            given before then lacked it, and when one is taken back, because they had it.
     """
 
     def __init__(self) -> None:
@@ -52,17 +52,26 @@ class TrackNames:
     def __len__(self) -> int:
         return len(self._names)
 
-    def apply(self, value: bytes | None) -> None:
-        """Take in a record's value."""
+    def apply(self, key: bytes, value: bytes | None) -> None:
+        """Take in a record; without a value it takes a name back."""
         if value is None:
+            self._take_back(int.from_bytes(key[8:], "big"))
             return
         name = data_set_pb2.TrackName.FromString(value)
-        key = artist_key(name.artist)
-        self._artists.setdefault(key, name.artist)
-        self._names[name.track_low] = Named(name.track_high, name.title, name.artist, key)
+        artist = artist_key(name.artist)
+        self._artists.setdefault(artist, name.artist)
+        self._names[name.track_low] = Named(name.track_high, name.title, name.artist, artist)
         if name.track_low in self._missed:
             self._missed.discard(name.track_low)
             self.version += 1
+
+    def _take_back(self, key: int) -> None:
+        gone = self._names.pop(key, None)
+        if gone is None:
+            return
+        if not any(each.artist_key == gone.artist_key for each in list(self._names.values())):
+            self._artists.pop(gone.artist_key, None)
+        self.version += 1
 
     def get(self, key: int) -> Named | None:
         """Return what is told of a key."""

@@ -14,6 +14,7 @@ from sottovoce_consumer.committing import Committer
 from sottovoce_consumer.forgetting import Forgetter
 from sottovoce_consumer.looking import Lookout
 from sottovoce_consumer.metrics import ConsumerMetrics
+from sottovoce_consumer.naming import unheard_in
 from sottovoce_consumer.rebuilding import Rebuilder
 from sottovoce_consumer.replaying import Replay, ends_of_cells, ends_of_listens
 from sottovoce_consumer.settings import ConsumerSettings
@@ -50,7 +51,9 @@ class Eraser:
         self._committer = committer
         self._rebuilder = Rebuilder(committer, replay, ends_of_cells(settings))
         topics = Topics(settings.kafka_topic_prefix)
-        self._forgetter = Forgetter(topics, committer, replay, ends_of_listens(settings))
+        self._forgetter = Forgetter(
+            topics, committer, replay, ends_of_listens(settings), unheard_in(settings)
+        )
         self._lookout = Lookout(settings, committer, replay)
         self._metrics = metrics
         self._first_look_seconds = self._look_seconds = settings.erasure_check_seconds

@@ -141,6 +141,12 @@ class Erasures:
         ]
         return max(found, default=None)
 
+    def is_forgotten(self, pseudonym: bytes, ref: ShardRef) -> bool:
+        """Return whether every erasure of a listener, and there is one, has left its tombstones."""
+        requests = self._book.of_listener(pseudonym)
+        states = list(self._states(pseudonym, ref))
+        return len(states) == len(requests) > 0 and all(each.step >= TOMBSTONED for each in states)
+
     def _states(self, pseudonym: bytes, ref: ShardRef) -> Iterator[erasure_pb2.ErasureState]:
         for request in self._book.of_listener(pseudonym):
             state = self._book.state(request.erasure, ref)

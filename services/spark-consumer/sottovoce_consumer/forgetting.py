@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -19,9 +20,11 @@ from sottovoce.wire.v1 import cell_pb2, erasure_pb2
 from sottovoce_consumer.admission import SealTimeline
 from sottovoce_consumer.committing import Committer
 from sottovoce_consumer.denying import DenyList
+from sottovoce_consumer.naming import Unheard
 from sottovoce_consumer.ranges import Range, ShardRef
 from sottovoce_consumer.replaying import Offsets, Replay, union
 from sottovoce_consumer.rounds import Records
+from sottovoce_consumer.tasks import Found
 
 AT_ONCE: Final = 20_000
 """Tombstones of one transaction: it must end well within its time-out."""
@@ -54,24 +57,86 @@ class Forgetter:
         committer: whose lock owns all commits.
         replay: reads the log again.
         ends_of_listens: tells where the shards' logs end.
+        unheard: tells which tracks no cell counts any more.
     """
 
     def __init__(
-        self, topics: Topics, committer: Committer, replay: Replay, ends_of_listens: Offsets
+        self,
+        topics: Topics,
+        committer: Committer,
+        replay: Replay,
+        ends_of_listens: Offsets,
+        unheard: Unheard,
     ) -> None:
         self._topics = topics
         self._committer = committer
         self._replay = replay
         self._ends_of_listens = ends_of_listens
+        self._unheard = unheard
         self._ends: dict[tuple[str, ShardRef], int] = {}
 
     def forget(self) -> bool:
         """Write what is due; return whether anything was."""
         self._look_up_ends()
         due = {ref: mine for ref in self._committer.books if (mine := self._due(ref))}
+        found = {ref: self._search(ref, mine) for ref, mine in due.items()}
+        self._forget_names(found)
         for ref, mine in due.items():
-            self._forget(ref, mine)
-        return bool(due)
+            self._forget(ref, mine, found[ref])
+        return bool(due) | self._drop_late_retirements()
+
+    def _drop_late_retirements(self) -> bool:
+        """Let go of retirements that came when all was done; return whether there were any.
+
+        Whoever is retired twice, or erased again, may have one that the stream passes last.
+        """
+        with self._committer.lock:
+            late = {
+                ref: pseudonyms
+                for ref, book in self._committer.books.items()
+                if (pseudonyms := self._late_in(ref, book.view.progress))
+            }
+            for ref, pseudonyms in late.items():
+                now_ms = self._committer.now_ms()
+                entry = self._committer.books[ref].amend(
+                    (), now_ms=now_ms, change=partial(_drop_marks, pseudonyms=pseudonyms)
+                )
+                self._committer.write({ref: entry}, others=self._marks(ref, pseudonyms))
+        return bool(late)
+
+    def _late_in(self, ref: ShardRef, progress: cell_pb2.ShardProgress | None) -> set[bytes]:
+        marks = progress.retired if progress is not None else ()
+        pseudonyms = {pseudonym_of(each.listener_high, each.listener_low) for each in marks}
+        erasures = self._committer.erasures
+        return {each for each in pseudonyms if erasures.is_forgotten(each, ref)}
+
+    def _marks(
+        self, ref: ShardRef, pseudonyms: Iterable[bytes]
+    ) -> list[tuple[str, int, KeyedValue]]:
+        """Return the tombstones of retirements."""
+        return [
+            (self._topics.listens(ref[0]), ref[1], (retired_key(pseudonym), None))
+            for pseudonym in sorted(pseudonyms)
+        ]
+
+    def _search(self, ref: ShardRef, due: Sequence[Due]) -> list[Found]:
+        everybody = DenyList.of(each.request.pseudonym for each in due)
+        ranges = ranges_of(ref, (span for each in due for span in each.spans))
+        return list(self._replay.search(ranges, self._seals(ref), everybody))
+
+    def _forget_names(self, found: Mapping[ShardRef, Sequence[Found]]) -> None:
+        """Take the names of tracks back that nobody else has played; before the listens go.
+
+        A listener's listens are in a shard of each data set: those that are forgotten last find
+        the cells of all of them rebuilt.
+        """
+        tracks = frozenset().union(*(part.tracks for parts in found.values() for part in parts))
+        gone = sorted(self._unheard(tracks)) if tracks else []
+        for group in itertools.batched(gone, AT_ONCE):
+            with self._committer.lock:
+                self._committer.write(
+                    {}, others=[(self._topics.tracks, 0, (key, None)) for key in group]
+                )
 
     def _look_up_ends(self) -> None:
         """Look up, once each erasure has passed `retired`, where the logs of other shards end.
@@ -123,11 +188,9 @@ class Forgetter:
             for mark in book.view.progress.retired
         }
 
-    def _forget(self, ref: ShardRef, due: Sequence[Due]) -> None:
+    def _forget(self, ref: ShardRef, due: Sequence[Due], found: Sequence[Found]) -> None:
         listens = self._topics.listens(ref[0])
         everybody = DenyList.of(each.request.pseudonym for each in due)
-        ranges = ranges_of(ref, (span for each in due for span in each.spans))
-        found = list(self._replay.search(ranges, self._seals(ref), everybody))
         records = Records.of(found, np.zeros(len(everybody), np.int64))
         keys = [key for part in found for key in part.keys]
         tombstones: list[tuple[str, int, KeyedValue]] = []
@@ -165,27 +228,26 @@ class Forgetter:
             if ref == self._committer.erasures.home(each.request, ref[0])
         }
 
-        def change(progress: cell_pb2.ShardProgress) -> None:
-            left = [
-                mark
-                for mark in progress.retired
-                if pseudonym_of(mark.listener_high, mark.listener_low) not in at_home
-            ]
-            del progress.retired[:]
-            progress.retired.extend(left)
-
-        marks: list[tuple[str, int, KeyedValue]] = [
-            (self._topics.listens(ref[0]), ref[1], (retired_key(pseudonym), None))
-            for pseudonym in sorted(at_home)
-        ]
         with self._committer.lock:
             now_ms = self._committer.now_ms()
             for each in due:
                 each.state.step = TOMBSTONED
                 each.state.tombstoned_at_ms = now_ms
-            entry = self._committer.books[ref].amend((), now_ms=now_ms, change=change)
+            entry = self._committer.books[ref].amend(
+                (), now_ms=now_ms, change=partial(_drop_marks, pseudonyms=at_home)
+            )
             states = [each.state for each in due]
-            self._committer.write({ref: entry}, states, marks)
+            self._committer.write({ref: entry}, states, self._marks(ref, at_home))
+
+
+def _drop_marks(progress: cell_pb2.ShardProgress, pseudonyms: Collection[bytes]) -> None:
+    left = [
+        mark
+        for mark in progress.retired
+        if pseudonym_of(mark.listener_high, mark.listener_low) not in pseudonyms
+    ]
+    del progress.retired[:]
+    progress.retired.extend(left)
 
 
 def spans_of(state: erasure_pb2.ErasureState) -> list[Span]:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from sottovoce.cells.index import BLOCK_MS, distinct
 from sottovoce.kafka import Topics
 from sottovoce.sketches import hash_keys
-from sottovoce.wire.listens import new_listens
+from sottovoce.wire.listens import new_listens, pack_keys
 from sottovoce_consumer.admission import Admission, Codes, SealTimeline
 from sottovoce_consumer.counting import COUNT_AT_ONCE, Counted, RangeCounter, count_cells
 from sottovoce_consumer.decoding import Decoded, decode
@@ -99,6 +99,7 @@ class Found:
         slices: the slice that each would count in, its start in milliseconds.
         refusals: the `Refusal` of each, 0 for those admitted.
         keys: the key of each record.
+        tracks: the ids of the tracks that they are of, 16 big-endian bytes each, none twice.
         others: of each block the listeners who are not excluded; where the index was asked for.
         retired: the numbers of those whose retirement stands in the range.
     """
@@ -110,6 +111,7 @@ class Found:
     slices: npt.NDArray[np.int64] = field(repr=False)
     refusals: Codes = field(repr=False)
     keys: list[bytes] = field(repr=False)
+    tracks: frozenset[bytes] = field(repr=False)
     others: dict[int, BlockHashes]
     retired: frozenset[int]
 
@@ -155,6 +157,9 @@ class SearchTask:
             ends - ends % slice_ms,
             judged(self.admission, self.seals, span.shard, found),
             [message.key() or b"" for message in found.messages],
+            frozenset(
+                map(bytes, pack_keys(found.listens["track_high"], found.listens["track_low"]))
+            ),
             self._others(decoded) if self.with_index else {},
             self._retired(decoded),
         )
@@ -248,6 +253,7 @@ def _joined(span: Range, found: Sequence[Found]) -> Found:
         np.concatenate([each.slices for each in found]),
         np.concatenate([each.refusals for each in found]),
         [key for each in found for key in each.keys],
+        frozenset().union(*(each.tracks for each in found)),
         {block: merged(parts) for block, parts in others.items()},
         frozenset().union(*(each.retired for each in found)),
     )

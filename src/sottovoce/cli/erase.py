@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from sottovoce.cli.kafka_options import with_kafka
-from sottovoce.cli.output import FormatOption, OutputFormat, iso_time, print_rows
+from sottovoce.cli.asking.connecting import caller, connect, with_credentials
+from sottovoce.cli.asking.output import moment, plain
+from sottovoce.cli.asking.where import DEFAULT_ADDRESS, AddressOption
+from sottovoce.cli.output import FormatOption, OutputFormat, print_json, print_rows
 from sottovoce.errors import SottovoceError
-from sottovoce.kafka.connection import KafkaSettings
 
 if TYPE_CHECKING:
-    from sottovoce.data_sets.data_set import DataSet
-    from sottovoce.erasure.book import ErasureBook, ShardRef
-    from sottovoce.erasure.log import ErasureLog
+    from sottovoce.client import Client, Erasure
+
+DEFAULT_PRODUCER: Final = "127.0.0.1:50061"
+_AGAIN_SECONDS: Final = 1.0
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -29,152 +30,147 @@ ErasureArgument = Annotated[str, typer.Argument(help="The erasure's id, or its b
 WaitOption = Annotated[
     bool, typer.Option("--wait", help="Return when compaction was seen to have removed it all.")
 ]
-PatienceOption = Annotated[float, typer.Option(min=0, help="Seconds that --wait waits.")]
+PatienceOption = Annotated[float, typer.Option(min=0, help="Seconds that are waited at most.")]
+OutputOption = Annotated[
+    Path | None, typer.Option("--output", help="Where the certificate goes.", show_default=False)
+]
+ProducerOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--producer",
+        envvar="SOTTOVOCE_RPC_TARGET",
+        help="The producer's own door; with several writers, each one's.",
+        show_default=DEFAULT_PRODUCER,
+    ),
+]
 
 
 class NotErasedYetError(SottovoceError):
     """The erasure is under way and was not complete in time."""
 
 
+class WhomError(SottovoceError):
+    """It was not said, or said twice, whom an erasure is about."""
+
+
 @app.command()
-@with_kafka
+@with_credentials
 def request(
-    kafka: KafkaSettings,
     listener: Annotated[
         str, typer.Argument(help="The pseudonym, 32 hexadecimal digits; - reads it from stdin.")
-    ],
+    ] = "",
+    account: Annotated[
+        str,
+        typer.Option(
+            "--account",
+            "--spotify-account",
+            help="Instead: the account, by the name under which it was connected or imported; "
+            "- reads it from stdin.",
+        ),
+    ] = "",
     wait: WaitOption = False,
-    patience: PatienceOption = 3_600.0,
+    patience: PatienceOption = 172_800.0,
+    output: OutputOption = None,
+    producer: ProducerOption = None,
+    address: AddressOption = DEFAULT_ADDRESS,
 ) -> None:
-    """Ask for a listener to be erased; prints the erasure's id, whoever the listener is.
+    """Have a listener retired at the producer, and erased; prints the erasure's id.
 
-    The producer must retire the listener as well: tombstones are written once it has.
+    It says the same whether anybody knows the listener or not. An account is resolved by the
+    producer: the query service learns no name. With --output it waits, and writes the certificate.
+    Run it again if it was interrupted: it goes on with the erasure that is under way.
     """
-    from sottovoce.erasure.log import ErasureLog
+    from sottovoce.cli.retiring import Producers
     from sottovoce.erasure.pseudonyms import parse_pseudonym
 
-    pseudonym = parse_pseudonym(_told(listener))
-    kafka.require_broker()
-    refs = _refs(_data_sets(kafka))
-    with ErasureLog(kafka) as log:
-        asked = log.request(pseudonym, refs)
-        typer.echo(asked.erasure)
-        if wait:
-            _wait(log, asked.erasure, refs, patience)
+    if bool(listener) == bool(account):
+        raise WhomError("give a pseudonym or --account NAME, one of the two")
+    with Producers(producer or [DEFAULT_PRODUCER], caller()) as doors, connect(address) as client:
+        # Asked for before the account is retired: then its pseudonym is nowhere told any more, and
+        # whoever was interrupted could not ask for it again.
+        account = _told(account)
+        pseudonym = doors.resolve(account) if account else parse_pseudonym(_told(listener))
+        asked = client.request_erasure(pseudonym.hex())
+        typer.echo(asked.id)
+        if account:
+            doors.retire_account(account)
+        else:
+            doors.retire_listener(pseudonym)
+        if not wait and output is None:
+            return
+        _wait(client, asked.id, patience)
+        doors.rest(pseudonym, time.time_ns() // 1_000_000)
+        if output is not None:
+            output.write_text(client.erasure_certificate(asked.id).json)
 
 
 @app.command()
-@with_kafka
+@with_credentials
 def status(
-    kafka: KafkaSettings,
     erasure: ErasureArgument,
     wait: WaitOption = False,
-    patience: PatienceOption = 3_600.0,
+    patience: PatienceOption = 172_800.0,
     form: FormatOption = OutputFormat.TABLE,
+    address: AddressOption = DEFAULT_ADDRESS,
 ) -> None:
     """Tell how far an erasure has come in each shard."""
-    from sottovoce.erasure.book import NOTHING, step_name
-    from sottovoce.erasure.log import ErasureLog
-
-    kafka.require_broker()
-    refs = _refs(_data_sets(kafka))
-    with ErasureLog(kafka) as log:
-        found = log.book.request(erasure)
+    with connect(address) as client:
+        found = client.erasure(erasure)
         if wait:
-            _wait(log, found.erasure, refs, patience)
-        states = {ref: log.book.state(found.erasure, ref) for ref in refs}
-    rows = [
-        {
-            "data_set": name,
-            "shard": shard,
-            "step": step_name(state.step if state is not None else NOTHING),
-            "cells": len(state.cells) if state is not None else 0,
-            "records": sum(each.records for each in state.blocks) if state is not None else 0,
-        }
-        for (name, shard), state in states.items()
-    ]
-    columns = {
-        "data_set": "data set",
-        "shard": "shard",
-        "step": "step",
-        "cells": "cells rebuilt",
-        "records": "records",
-    }
-    print_rows(rows, columns, form)
+            found = _wait(client, found.id, patience)
+    columns = {"data_set": "data set", "shard": "shard", "step": "step"}
+    print_rows([plain(each) for each in found.shards], columns, form)
 
 
 @app.command("list")
-@with_kafka
-def list_erasures(kafka: KafkaSettings, form: FormatOption = OutputFormat.TABLE) -> None:
+@with_credentials
+def list_erasures(
+    form: FormatOption = OutputFormat.TABLE, address: AddressOption = DEFAULT_ADDRESS
+) -> None:
     """List every erasure, the newest first."""
-    from sottovoce.erasure.book import step_name
-    from sottovoce.erasure.log import ErasureLog
-
-    kafka.require_broker()
-    refs = _refs(_data_sets(kafka))
-    with ErasureLog(kafka) as log:
+    with connect(address) as client:
         rows = [
             {
-                "erasure": each.erasure,
-                "requested": iso_time(each.requested_at_ms),
-                "step": step_name(log.book.step(each.erasure, refs)),
-                "certified": each.erasure in log.book.certificates,
+                "erasure": each.id,
+                "requested": moment(each.requested_at),
+                "step": each.step,
+                "certified": each.certified,
             }
-            for each in reversed(log.book.requests.values())
+            for each in client.erasures()
         ]
-    columns = {
-        "erasure": "erasure",
-        "requested": "requested",
-        "step": "step",
-        "certified": "certified",
-    }
+    if form is OutputFormat.JSON:
+        print_json(rows)
+        return
+    columns = {name: name for name in ("erasure", "requested", "step", "certified")}
     print_rows(rows, columns, form)
 
 
 @app.command()
-@with_kafka
+@with_credentials
 def certificate(
-    kafka: KafkaSettings,
     erasure: ErasureArgument,
-    key: Annotated[
-        Path | None, typer.Option("--key", help="Issue one now, signed with this private key.")
-    ] = None,
-    output: Annotated[
-        Path | None, typer.Option("--output", help="Where it goes.", show_default="stdout")
-    ] = None,
+    output: OutputOption = None,
+    address: AddressOption = DEFAULT_ADDRESS,
 ) -> None:
-    """Print an erasure's certificate; with --key, issue it as the erasure stands now.
+    """Print an erasure's certificate; while it is not complete, one of how it stands now.
 
     It names the cells that the listener was in: it is for stewards.
     """
-    from sottovoce.erasure.certificate import to_json
-    from sottovoce.erasure.errors import ErasureError
-    from sottovoce.erasure.log import ErasureLog
-
-    kafka.require_broker()
-    data_sets = _data_sets(kafka)
-    with ErasureLog(kafka) as log:
-        found = log.book.request(erasure)
-        if key is not None:
-            signed = _issue(kafka, log, found.erasure, data_sets, key)
-        elif found.erasure in log.book.certificates:
-            signed = log.book.certificates[found.erasure]
-        else:
-            raise ErasureError(
-                f"the erasure {found.erasure} has no certificate yet: --key FILE issues one"
-            )
-    text = to_json(signed)
+    with connect(address) as client:
+        found = client.erasure_certificate(erasure)
+    if not found.complete:
+        typer.echo("the erasure is not complete: ask again when it is", err=True)
     if output is None:
-        typer.echo(text, nl=False)
+        typer.echo(found.json, nl=False)
     else:
-        output.write_text(text)
+        output.write_text(found.json)
 
 
 @app.command("key")
 def make_key(
     file: Annotated[Path, typer.Argument(help="A new file; its public half goes to FILE.pub.")],
 ) -> None:
-    """Make a key that signs certificates."""
+    """Make a key that signs certificates: for the query service, as --erasure-key-file."""
     from sottovoce.erasure.signing import SigningKey
 
     made = SigningKey.create()
@@ -182,80 +178,39 @@ def make_key(
     typer.echo(f"key {made.verifying.key_id}: {file}, and its public half {public}")
 
 
-def _issue(
-    kafka: KafkaSettings, log: ErasureLog, erasure: str, data_sets: list[DataSet], key: Path
-) -> Any:
-    from sottovoce.erasure.certificate import sign, statement_of
-    from sottovoce.erasure.remains import remains, tombstones_kept_ms
-    from sottovoce.erasure.signing import SigningKey
-    from sottovoce.kafka.topics import Topics
-
-    signing = SigningKey.load(key)
-    topics = Topics(kafka.kafka_topic_prefix)
-    states = list(log.book.states.get(erasure, {}).values())
-    kept_ms = tombstones_kept_ms(kafka, [topics.listens(each.name) for each in data_sets])
-    statement = statement_of(
-        log.book.request(erasure),
-        states,
-        data_sets,
-        issued_at_ms=time.time_ns() // 1_000_000,
-        remains=remains(states, data_sets, topics, tombstones_kept_ms=kept_ms),
-    )
-    signed = sign(statement, signing)
-    log.publish(signed)
-    if not statement.complete:
-        typer.echo("the erasure is not complete: issue it again when it is", err=True)
-    return signed
+def _told(given: str) -> str:
+    """Return what was given, or for - a line from stdin: what is given is in the process list."""
+    return typer.get_text_stream("stdin").readline().strip() if given == "-" else given
 
 
-def _told(listener: str) -> str:
-    return typer.get_text_stream("stdin").readline().strip() if listener == "-" else listener
+def _wait(client: Client, erasure: str, patience: float) -> Erasure:
+    """Show a bar of shards and steps until the erasure is complete.
 
-
-def _data_sets(kafka: KafkaSettings) -> list[DataSet]:
-    from sottovoce.data_sets.registry import Registry
-
-    registry = Registry(kafka)
-    data_sets = list(registry.data_sets.values())
-    registry.close()
-    return data_sets
-
-
-def _refs(data_sets: list[DataSet]) -> list[ShardRef]:
-    return [(each.name, shard) for each in data_sets for shard in range(each.shards)]
-
-
-def _wait(log: ErasureLog, erasure: str, refs: list[ShardRef], patience: float) -> None:
-    """Show a bar of shards and steps until the erasure is complete."""
+    Raises:
+        NotErasedYetError: it is not in time.
+    """
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-    from sottovoce.erasure.book import GONE, step_name
+    from sottovoce.client import Unavailable
 
     until = time.monotonic() + patience
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("requested", total=GONE * len(refs))
-        while (step := log.book.step(erasure, refs)) < GONE:
-            bar.update(task, completed=_done(log.book, erasure, refs), description=step_name(step))
-            if time.monotonic() >= until:
-                stands = _where(log.book, erasure, refs)
-                raise NotErasedYetError(
-                    f"after {patience:.0f} s the erasure {erasure} is {stands}, and goes on: is "
-                    "sottovoce-consumer running, and has the producer retired the listener?"
-                )
-            log.refresh(0.3)
-
-
-def _done(book: ErasureBook, erasure: str, refs: list[ShardRef]) -> int:
-    states = [book.state(erasure, ref) for ref in refs]
-    return sum(state.step for state in states if state is not None)
-
-
-def _where(book: ErasureBook, erasure: str, refs: list[ShardRef]) -> str:
-    from sottovoce.erasure.book import step_name
-
-    counts = Counter(book.step(erasure, [ref]) for ref in refs)
-    return ", ".join(
-        f"{step_name(step)} in {count} shards" for step, count in sorted(counts.items())
-    )
+    console = Console(stderr=True)
+    with Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as bar:
+        task = bar.add_task("requested", total=1.0)
+        found = client.erasure(erasure)
+        while not found.complete and (left := until - time.monotonic()) > 0:
+            try:
+                for found in client.watch_erasure(erasure, left):
+                    bar.update(task, completed=found.progress, description=found.step)
+            except Unavailable:  # the time is over, or the service comes back
+                time.sleep(min(_AGAIN_SECONDS, max(0.0, until - time.monotonic())))
+    if not found.complete:
+        raise NotErasedYetError(
+            f"after {patience:.0f} s the erasure {erasure} is {found}, and goes on: is "
+            "sottovoce-consumer running, and has the producer retired the listener?"
+        )
+    return found

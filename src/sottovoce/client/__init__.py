@@ -35,12 +35,14 @@ from sottovoce.client.budget import (
 )
 from sottovoce.client.client import Client
 from sottovoce.client.credentials import Tls
+from sottovoce.client.erasures import Certificate, ErasedShard, Erasure
 from sottovoce.client.errors import (
     BadQuestion,
     BudgetSpent,
     CredentialsUnusable,
     NoBudget,
     NoLongerHeld,
+    NoSigningKey,
     NotAllowed,
     NotComplete,
     NotFound,
@@ -61,6 +63,7 @@ __all__ = [
     "BudgetPlan",
     "BudgetShare",
     "BudgetSpent",
+    "Certificate",
     "Client",
     "Correlation",
     "Count",
@@ -68,11 +71,14 @@ __all__ = [
     "DataSetBudget",
     "DataSetStatus",
     "Distribution",
+    "ErasedShard",
+    "Erasure",
     "Estimate",
     "Found",
     "LedgerCharge",
     "NoBudget",
     "NoLongerHeld",
+    "NoSigningKey",
     "NotAllowed",
     "NotComplete",
     "NotFound",

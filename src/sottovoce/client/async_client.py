@@ -9,11 +9,12 @@ from typing import Self
 
 import grpc
 
-from sottovoce.client import answers, calls
+from sottovoce.client import answers, calls, erasure_calls
 from sottovoce.client.asked import Series, TimeRange
 from sottovoce.client.budget import Budget, LedgerCharge
 from sottovoce.client.calls import AnyTrack, By, Call, Grain, Kind, SeriesGrain
 from sottovoce.client.credentials import Tls
+from sottovoce.client.erasures import Certificate, Erasure
 from sottovoce.client.transport import AsyncGrpcTransport, AsyncTransport
 from sottovoce.wire.v1 import query_pb2
 
@@ -172,6 +173,43 @@ class AsyncClient:
     async def status(self) -> answers.Status:
         """What is complete through when, and why it waits."""
         return await self._ask(calls.status())
+
+    async def request_erasure(self, pseudonym: str) -> Erasure:
+        """Ask for a listener to be erased; for stewards.
+
+        Args:
+            pseudonym: 32 hexadecimal digits. Whether anybody knows it, no answer tells.
+        """
+        return await self._ask(erasure_calls.request(pseudonym))
+
+    async def erasure(self, erasure: str) -> Erasure:
+        """How far an erasure has come, by its id or the beginning of it."""
+        return await self._ask(erasure_calls.get(erasure))
+
+    async def erasures(self) -> AsyncIterator[Erasure]:
+        """Every erasure, the newest first."""
+        token = None
+        while token != "":
+            found, token = await self._ask(erasure_calls.page(token or ""))
+            for each in found:
+                yield each
+
+    async def watch_erasure(
+        self, erasure: str, timeout: float | None = None
+    ) -> AsyncIterator[Erasure]:
+        """How far an erasure has come, at once and after each step, to its end.
+
+        Args:
+            erasure: its id, or the beginning of it.
+            timeout: seconds after which it ends with `Unavailable`; None: none.
+        """
+        call = erasure_calls.watch(erasure)
+        async for response in self._transport.stream(call.method, call.request, timeout):
+            yield call.read(response)
+
+    async def erasure_certificate(self, erasure: str) -> Certificate:
+        """The certificate of an erasure; issued as it stands, while it is not complete."""
+        return await self._ask(erasure_calls.certificate(erasure))
 
     async def close(self) -> None:
         """Let go of the connection."""

@@ -40,7 +40,7 @@ class Call[Answer]:
     """A question that is ready to be sent.
 
     Attributes:
-        method: of `QueryService`.
+        method: of `QueryService` or `ErasureService`.
         request: its message.
         read: makes a value of the response.
     """

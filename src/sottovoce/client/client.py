@@ -9,11 +9,12 @@ from typing import Self
 
 import grpc
 
-from sottovoce.client import answers, calls
+from sottovoce.client import answers, calls, erasure_calls
 from sottovoce.client.asked import Series, TimeRange
 from sottovoce.client.budget import Budget, LedgerCharge
 from sottovoce.client.calls import AnyTrack, By, Call, Grain, Kind, SeriesGrain
 from sottovoce.client.credentials import Tls
+from sottovoce.client.erasures import Certificate, Erasure
 from sottovoce.client.transport import GrpcTransport, Transport
 from sottovoce.wire.v1 import query_pb2
 
@@ -170,6 +171,40 @@ class Client:
     def status(self) -> answers.Status:
         """What is complete through when, and why it waits."""
         return self._ask(calls.status())
+
+    def request_erasure(self, pseudonym: str) -> Erasure:
+        """Ask for a listener to be erased; for stewards.
+
+        Args:
+            pseudonym: 32 hexadecimal digits. Whether anybody knows it, no answer tells.
+        """
+        return self._ask(erasure_calls.request(pseudonym))
+
+    def erasure(self, erasure: str) -> Erasure:
+        """How far an erasure has come, by its id or the beginning of it."""
+        return self._ask(erasure_calls.get(erasure))
+
+    def erasures(self) -> Iterator[Erasure]:
+        """Every erasure, the newest first."""
+        token = None
+        while token != "":
+            found, token = self._ask(erasure_calls.page(token or ""))
+            yield from found
+
+    def watch_erasure(self, erasure: str, timeout: float | None = None) -> Iterator[Erasure]:
+        """How far an erasure has come, at once and after each step, to its end.
+
+        Args:
+            erasure: its id, or the beginning of it.
+            timeout: seconds after which it ends with `Unavailable`; None: none.
+        """
+        call = erasure_calls.watch(erasure)
+        for response in self._transport.stream(call.method, call.request, timeout):
+            yield call.read(response)
+
+    def erasure_certificate(self, erasure: str) -> Certificate:
+        """The certificate of an erasure; issued as it stands, while it is not complete."""
+        return self._ask(erasure_calls.certificate(erasure))
 
     def close(self) -> None:
         """Let go of the connection."""

@@ -61,6 +61,10 @@ class NoBudget(QueryError):
     """A slice has no budget for the question, and never will."""
 
 
+class NoSigningKey(QueryError):
+    """The service was given no key to sign certificates with."""
+
+
 class NotAllowed(QueryError):
     """The service does not let this caller ask this."""
 

@@ -18,6 +18,7 @@ from sottovoce.client.errors import (
     BudgetSpent,
     NoBudget,
     NoLongerHeld,
+    NoSigningKey,
     NotAllowed,
     NotComplete,
     NotFound,
@@ -27,9 +28,15 @@ from sottovoce.client.errors import (
     Unavailable,
 )
 from sottovoce.wire.status import DETAILS_KEY
-from sottovoce.wire.v1 import query_pb2
+from sottovoce.wire.v1 import erasure_service_pb2, query_pb2
 
-_SERVICE: Final = query_pb2.DESCRIPTOR.services_by_name["QueryService"]
+_SERVICES: Final[dict[str, tuple[Any, Any]]] = {
+    method: (file, service)
+    for file in (query_pb2, erasure_service_pb2)
+    for service in file.DESCRIPTOR.services_by_name.values()
+    for method in service.methods_by_name
+}
+"""By method: the file and the service that have it; both are served at one address."""
 _ERRORS: Final[dict[grpc.StatusCode, type[QueryError]]] = {
     grpc.StatusCode.INVALID_ARGUMENT: BadQuestion,
     grpc.StatusCode.NOT_FOUND: NotFound,
@@ -46,6 +53,7 @@ _REASONS: Final[dict[str, type[QueryError]]] = {
     "BUDGET_SPENT": BudgetSpent,
     "NO_BUDGET": NoBudget,
     "NOT_PERSONAL": NotAllowed,
+    "NO_SIGNING_KEY": NoSigningKey,
 }
 """Reasons that say more than their code."""
 _OPTIONS: Final = (
@@ -67,8 +75,8 @@ class Transport(Protocol):
             QueryError: there is none.
         """
 
-    def stream(self, method: str, request: Message) -> Iterator[Any]:
-        """Yield responses until the service or the caller ends it.
+    def stream(self, method: str, request: Message, timeout: float | None = None) -> Iterator[Any]:
+        """Yield responses until the service or the caller ends it, or the time is over.
 
         Raises:
             QueryError: the service ended it.
@@ -88,8 +96,10 @@ class AsyncTransport(Protocol):
             QueryError: there is none.
         """
 
-    def stream(self, method: str, request: Message) -> AsyncIterator[Any]:
-        """Yield responses until the service or the caller ends it.
+    def stream(
+        self, method: str, request: Message, timeout: float | None = None
+    ) -> AsyncIterator[Any]:
+        """Yield responses until the service or the caller ends it, or the time is over.
 
         Raises:
             QueryError: the service ended it.
@@ -142,9 +152,11 @@ class GrpcTransport:
         except grpc.RpcError as error:
             raise as_query_error(error, self.address) from error
 
-    def stream(self, method: str, request: Message) -> Iterator[Any]:
+    def stream(self, method: str, request: Message, timeout: float | None = None) -> Iterator[Any]:
         """Yield responses; ending the iteration ends the call."""
-        call = self._channel.unary_stream(*_names(method))(request, metadata=self._metadata())
+        call = self._channel.unary_stream(*_names(method))(
+            request, timeout=timeout, metadata=self._metadata()
+        )
         try:
             yield from call
         except grpc.RpcError as error:
@@ -200,9 +212,13 @@ class AsyncGrpcTransport:
         except grpc.RpcError as error:
             raise as_query_error(error, self.address) from error
 
-    async def stream(self, method: str, request: Message) -> AsyncIterator[Any]:
+    async def stream(
+        self, method: str, request: Message, timeout: float | None = None
+    ) -> AsyncIterator[Any]:
         """Yield responses; ending the iteration ends the call."""
-        call = self._channel.unary_stream(*_names(method))(request, metadata=self._metadata())
+        call = self._channel.unary_stream(*_names(method))(
+            request, timeout=timeout, metadata=self._metadata()
+        )
         try:
             async for response in call:
                 yield response
@@ -217,11 +233,12 @@ class AsyncGrpcTransport:
 
 
 def _names(method: str) -> tuple[str, Callable[[Message], bytes], Callable[[bytes], Message]]:
-    response = _SERVICE.methods_by_name[method].output_type.name
+    file, service = _SERVICES[method]
+    response = service.methods_by_name[method].output_type.name
     return (
-        f"/{_SERVICE.full_name}/{method}",
+        f"/{service.full_name}/{method}",
         lambda message: message.SerializeToString(),
-        getattr(query_pb2, response).FromString,
+        getattr(file, response).FromString,
     )
 
 

@@ -82,12 +82,14 @@ class ErasureBook:
         requests: by erasure, in the order in which they stand in the log.
         states: by erasure and shard.
         certificates: by erasure.
+        touched: by data set, the slices of which an erasure rebuilt a cell.
     """
 
     def __init__(self) -> None:
         self.requests: dict[str, Request] = {}
         self.states: dict[str, dict[ShardRef, erasure_pb2.ErasureState]] = {}
         self.certificates: dict[str, erasure_pb2.ErasureCertificate] = {}
+        self.touched: dict[str, set[int]] = {}
         self._by_listener: dict[bytes, list[Request]] = {}
 
     def apply(self, key: bytes, value: bytes | None, offset: int) -> Request | None:
@@ -122,6 +124,9 @@ class ErasureBook:
     def take(self, state: erasure_pb2.ErasureState) -> None:
         """Take in how far an erasure has come in a shard."""
         self.states.setdefault(state.erasure, {})[state.data_set, state.shard] = state
+        if state.cells:
+            slices = self.touched.setdefault(state.data_set, set())
+            slices.update(cell.slice_ms for cell in state.cells)
 
     def state(self, erasure: str, ref: ShardRef) -> erasure_pb2.ErasureState | None:
         """Return how far an erasure has come in a shard; None where nothing was done yet."""

@@ -41,10 +41,16 @@ class ErasureLog:
         for record in self._reader.to_end():
             self.book.apply(record.key, record.value, record.offset)
 
-    def refresh(self, timeout: float = 0.0) -> None:
-        """Take in what was written since, waiting for it for so many seconds."""
-        for record in self._reader.poll(timeout):
+    def refresh(self, timeout: float = 0.0) -> bool:
+        """Take in what was written since, waiting for it for so many seconds.
+
+        Returns:
+            Whether there was anything.
+        """
+        records = list(self._reader.poll(timeout))
+        for record in records:
             self.book.apply(record.key, record.value, record.offset)
+        return bool(records)
 
     def new_requests(self, timeout: float = 0.0) -> list[Request]:
         """Return the requests written since; for the one who writes the states and knows them."""

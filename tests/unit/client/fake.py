@@ -18,7 +18,7 @@ class FakeTransport:
             raise response
         return response
 
-    def stream(self, method, request):
+    def stream(self, method, request, timeout=None):
         self.asked.append((method, request, None))
         yield from self.responses[method]
 
@@ -32,7 +32,7 @@ class AsyncFakeTransport(FakeTransport):
     async def unary(self, method, request, timeout):
         return super().unary(method, request, timeout)
 
-    async def stream(self, method, request):
+    async def stream(self, method, request, timeout=None):
         for response in self.responses[method]:
             yield response
 

@@ -22,6 +22,7 @@ from sottovoce_consumer.decoding import Decoded, decode
 from sottovoce_consumer.erasures import Erasures
 from sottovoce_consumer.forgetting import Forgetter
 from sottovoce_consumer.metrics import ConsumerMetrics
+from sottovoce_consumer.naming import uncounted
 from sottovoce_consumer.ranges import Range
 from sottovoce_consumer.rebuilding import Rebuilder
 from sottovoce_consumer.replaying import Replay
@@ -121,8 +122,16 @@ class SystemWithoutKafka:
         )
         self.rebuilder = Rebuilder(self.committer, replay, lambda refs: dict.fromkeys(refs, 0))
         self.forgetter = Forgetter(
-            TOPICS, self.committer, replay, lambda refs: {ref: self.end(ref[1]) for ref in refs}
+            TOPICS,
+            self.committer,
+            replay,
+            lambda refs: {ref: self.end(ref[1]) for ref in refs},
+            self._unheard,
         )
+
+    def _unheard(self, tracks):
+        """Every track has a name."""
+        return uncounted(tracks, map(self.view, self.logs))
 
     def view(self, shard: int):
         return read(self.data_set, self.records(TOPICS.cells(self.data_set.name), shard), shard)

@@ -36,7 +36,7 @@ def hold(crowd, *, skim_before_ms=0, staged=(), **how):
 def book_of(live):
     names = TrackNames()
     for name in live.names():
-        names.apply(name.SerializeToString())
+        names.apply(b"", name.SerializeToString())
     empty = type(live.catalogue).empty()
     return TrackBook(
         lambda version: live.catalogue if version else empty, lambda: live.catalogue.version, names

@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry
 from sottovoce.service.access import Access, AccessSettings, GuardedServer, add_port
 from sottovoce.service.access.technical import add_technical_services
 from sottovoce_query.answers import Answers
+from sottovoce_query.erasures.service import ERASURE_SERVICE_NAME, ErasureService
 from sottovoce_query.metrics import CallMetrics
 from sottovoce_query.service import SERVICE_NAME, QueryService
 
@@ -36,23 +37,28 @@ class Serving:
     async def _run(self):
         self._loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
-        self.service = QueryService(
-            CallMetrics(self.registry), self.answers, workers=2, max_waiting=self._max_waiting
-        )
+        calls = CallMetrics(self.registry)
+        self.service = QueryService(calls, self.answers, workers=2, max_waiting=self._max_waiting)
+        self.erasures = ErasureService(calls)
         server = grpc.aio.server()
         guarded = GuardedServer(server, Access.of(self._settings, self.registry))
-        guarded.add_generic_rpc_handlers((self.service.handler(),))
-        add_technical_services(guarded, self._settings, health.aio.HealthServicer(), SERVICE_NAME)
+        guarded.add_generic_rpc_handlers((self.service.handler(), self.erasures.handler()))
+        names = SERVICE_NAME, ERASURE_SERVICE_NAME
+        add_technical_services(guarded, self._settings, health.aio.HealthServicer(), *names)
         self.address = f"127.0.0.1:{add_port(server, self._settings, 'query_host', 0)}"
         await server.start()
         self._started.set()
         await self._stop.wait()
         self.service.end()
+        self.erasures.end()
         await server.stop(2)
         self.service.close()
+        self.erasures.close()
 
-    def open(self, sources):
+    def open(self, sources, erasures=None):
         self.service.open(sources)
+        if erasures is not None:
+            self.erasures.open(erasures)
 
     def call(self, function):
         self._loop.call_soon_threadsafe(function)

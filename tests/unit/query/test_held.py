@@ -169,7 +169,7 @@ def test_what_comes_in_time_does_not_disturb_kept_answers(crowd):
     assert cells.settled == 0
 
 
-def test_expired_cells_move_the_floor(crowd):
+def test_the_clock_of_the_log_moves_the_floor_and_a_cell_that_an_erasure_emptied_does_not(crowd):
     cells = hold(crowd)
     cells.slice(crowd.start_ms)
     for shard, key, value in crowd.records():
@@ -178,8 +178,13 @@ def test_expired_cells_move_the_floor(crowd):
         elif CellKey.from_bytes(key).at == crowd.start_ms:
             cells.apply(shard, key, None)
     cells.update()
-    assert cells.floor_ms == crowd.start_ms + LIVE.slice_ms
     assert cells.slice(crowd.start_ms) is None
+    assert cells.floor_ms == 0
+    cells.data_set = replace(LIVE, cell_retention_ms=LIVE.slice_ms)
+    assert cells.floor_ms == LIVE.slice_of(
+        max(each.append_time_ms for each in cells.progress) - LIVE.slice_ms
+    )
+    assert cells.floor_ms > crowd.start_ms
 
 
 def test_one_shard_that_lags_holds_completeness_back(crowd):

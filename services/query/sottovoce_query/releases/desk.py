@@ -85,6 +85,8 @@ class Desk:
         self._exact = exact
         self._engine = engine
         self._shelf = shelf
+        self._touched: frozenset[int] = frozenset()
+        self._rows_from_ms = 0
 
     @property
     def data_set(self) -> DataSet:
@@ -240,6 +242,8 @@ class Desk:
         """
         if self.allowance(slice_ms) is None:
             raise NotReleasedError(slice_ms, "slice")
+        if slice_ms in self._touched or slice_ms < self._rows_from_ms:
+            return None
         key = ReleaseKey(self.data_set.name, (slice_ms,), ROWS, f"k={k}")
         if self._shelf.get(key) is None and not self._engine.ledger.holds(key):
             body = partial(self._rows, slice_ms, k)
@@ -251,6 +255,19 @@ class Desk:
         catalogue = self._exact.catalogue_of(slice_ms)
         rows = real_rows(self._cells.slice(slice_ms), catalogue, k)
         return Body(ROWS, self._cells.catalogue_version(slice_ms), rows=rows)
+
+    @property
+    def rows_put(self) -> int:
+        """How many samples of real rows were read, of all data sets, ever."""
+        return self._shelf.rows_put
+
+    def slices_with_rows(self) -> list[int]:
+        """Return the slices whose real rows are held."""
+        return self._shelf.slices_with_rows(self.data_set.name)
+
+    def close_to_rows(self, touched: Iterable[int], from_ms: int) -> None:
+        """Give no real rows any more of slices that erasures touched, or that began too early."""
+        self._touched, self._rows_from_ms = frozenset(touched), from_ms
 
     def withdraw_rows(self, slices: Iterable[int]) -> int:
         """Take back the real rows of slices that an erasure touches; return how many bodies."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Final
 
 from sottovoce.data_sets import DataSet
@@ -19,6 +19,7 @@ from sottovoce_query.releases.exact import Exact
 from sottovoce_query.releases.plans import next_allowance, plan_of
 from sottovoce_query.releases.shelf import Shelf
 from sottovoce_query.releases.standing import StandingReleases
+from sottovoce_query.releases.withdrawing import Withdrawals
 from sottovoce_query.settings import QuerySettings
 from sottovoce_query.tracks import TrackBook
 
@@ -68,6 +69,9 @@ class Releasing:
             name: StandingReleases(each, self.desks[name], self.engine)
             for name, each in cells.items()
             if each.data_set.by_append_time
+        }
+        self._withdrawals = {
+            name: Withdrawals(each, self.desks[name]) for name, each in cells.items()
         }
         self.gates = {name: self._gate(name, book) for name in cells}
         self._tidied = 0.0
@@ -156,6 +160,17 @@ class Releasing:
             self._tidied = time.monotonic()
             self._tidy()
         return advanced
+
+    def withdraw(self, touched: Callable[[str], Collection[int]]) -> int:
+        """Take the real rows back that must not stand; return how many samples.
+
+        Args:
+            touched: tells the slices of a data set of which any erasure rebuilt a cell.
+
+        Raises:
+            FatalWriteError: the outcome is unknown: the process must end.
+        """
+        return sum(each.follow(touched(name)) for name, each in self._withdrawals.items())
 
     def _tidy(self) -> None:
         """Let go of what is too old to be whole, or to be in memory at all."""

@@ -32,10 +32,12 @@ class Shelf:
 
     Attributes:
         revision: grows when releases were thinned or taken back.
+        rows_put: how many samples of real rows were taken in.
     """
 
     def __init__(self) -> None:
         self.revision = 0
+        self.rows_put = 0
         self._lock = threading.Lock()
         self._of_slice: dict[tuple[str, str, int], dict[tuple[str, int | None], Release]] = {}
         self._of_union: dict[ReleaseKey, Release] = {}
@@ -50,6 +52,7 @@ class Shelf:
             else:
                 place = (key.data_set, key.statistic, key.slices[0])
                 self._of_slice.setdefault(place, {})[key.parameters, key.draw] = release
+                self.rows_put += key.statistic == ROWS
 
     def withdraw(self, name: bytes) -> None:
         """Let go of real rows that were taken back, by the name of their body."""
@@ -67,9 +70,17 @@ class Shelf:
         with self._lock:
             return [
                 release.name
+                for slice_ms in slices
+                for release in self._of_slice.get((data_set, ROWS, slice_ms), {}).values()
+            ]
+
+    def slices_with_rows(self, data_set: str) -> list[int]:
+        """Return the slices whose real rows are held."""
+        with self._lock:
+            return [
+                slice_ms
                 for (name, statistic, slice_ms), releases in self._of_slice.items()
-                if (name, statistic) == (data_set, ROWS) and slice_ms in slices
-                for release in releases.values()
+                if (name, statistic) == (data_set, ROWS) and releases
             ]
 
     def get(self, key: ReleaseKey) -> Release | None:

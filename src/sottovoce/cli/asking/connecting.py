@@ -43,4 +43,9 @@ def connect(address: str, timeout: float = 30.0) -> Client:
     Raises:
         CredentialsUnusable: a file can't be read, or the token would go unencrypted.
     """
-    return _CALLER.get().client(address, timeout)
+    return caller().client(address, timeout)
+
+
+def caller() -> CallerSettings:
+    """Return what the command was told to show; only within `with_credentials`."""
+    return _CALLER.get()

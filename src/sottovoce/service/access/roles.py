@@ -34,6 +34,7 @@ def _rules(service: str, roles: set[Role], *methods: str) -> dict[str, Rule]:
 
 
 _QUERY: Final = "sottovoce.v1.QueryService"
+_ERASURE: Final = "sottovoce.v1.ErasureService"
 _PRODUCER: Final = "sottovoce.v1.ProducerService"
 
 RULES: Final[Mapping[str, Rule]] = {
@@ -55,6 +56,15 @@ RULES: Final[Mapping[str, Rule]] = {
     ),
     **_rules(_QUERY, {Role.ANALYST, Role.OPERATOR}, "GetStatus", "GetBudget"),
     **_rules(_QUERY, {Role.OPERATOR}, "ListCharges"),
+    **_rules(
+        _ERASURE,
+        {Role.STEWARD},
+        "RequestErasure",
+        "GetErasure",
+        "ListErasures",
+        "WatchErasure",
+        "GetErasureCertificate",
+    ),
     **_rules(_PRODUCER, {Role.WRITER}, "WritePlays", "GetCursor", "ConnectAccount"),
     **_rules(
         _PRODUCER,

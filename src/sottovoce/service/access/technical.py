@@ -16,7 +16,7 @@ def add_technical_services(
     server: GuardedServer,
     settings: AccessSettings,
     servicer: health.HealthServicer | health.aio.HealthServicer,
-    service: str,
+    *services: str,
 ) -> None:
     """Add health and reflection, as far as the settings serve them.
 
@@ -24,9 +24,9 @@ def add_technical_services(
         server: gets them.
         settings: who may use them.
         servicer: of health.
-        service: the full name of the service beside them.
+        services: the full names of the services beside them.
     """
-    names = [service]
+    names = list(services)
     if settings.health_access != "off":
         health_pb2_grpc.add_HealthServicer_to_server(servicer, cast("grpc.Server", server))
         names.append(health.SERVICE_NAME)

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bsottovoce/v1/producer.proto\x12\x0csottovoce.v1\"\xbd\x02\n\x04Play\x12\x0f\n\x07\x61\x63\x63ount\x18\x01 \x01(\t\x12\x12\n\nspotify_id\x18\x02 \x01(\t\x12\x0e\n\x06\x61rtist\x18\x03 \x01(\t\x12\r\n\x05title\x18\x04 \x01(\t\x12\r\n\x05\x61lbum\x18\x05 \x01(\t\x12\x13\n\x0b\x65nd_time_ms\x18\x06 \x01(\x03\x12\x16\n\tms_played\x18\x07 \x01(\rH\x00\x88\x01\x01\x12\x0f\n\x07\x63ountry\x18\x08 \x01(\t\x12\x14\n\x07skipped\x18\t \x01(\x08H\x01\x88\x01\x01\x12\x14\n\x07shuffle\x18\n \x01(\x08H\x02\x88\x01\x01\x12\x14\n\x07offline\x18\x0b \x01(\x08H\x03\x88\x01\x01\x12\x1c\n\x0fprivate_session\x18\x0c \x01(\x08H\x04\x88\x01\x01\x42\x0c\n\n_ms_playedB\n\n\x08_skippedB\n\n\x08_shuffleB\n\n\x08_offlineB\x12\n\x10_private_session\"h\n\x11WritePlaysRequest\x12\x10\n\x08\x64\x61ta_set\x18\x01 \x01(\t\x12\x0e\n\x06source\x18\x02 \x01(\t\x12\x0e\n\x06\x63ursor\x18\x03 \x01(\x0c\x12!\n\x05plays\x18\x04 \x03(\x0b\x32\x12.sottovoce.v1.Play\"N\n\x12WritePlaysResponse\x12\x0e\n\x06\x63ursor\x18\x01 \x01(\x0c\x12(\n\x06\x63ounts\x18\x02 \x01(\x0b\x32\x18.sottovoce.v1.PlayCounts\"\x83\x02\n\nPlayCounts\x12\r\n\x05taken\x18\x01 \x01(\x04\x12\x11\n\tduplicate\x18\x02 \x01(\x04\x12-\n\x08\x66iltered\x18\x03 \x03(\x0b\x32\x1b.sottovoce.v1.FilteredCount\x12\x1e\n\x16over_listens_per_slice\x18\x04 \x01(\x04\x12\x1b\n\x13over_slices_per_day\x18\x05 \x01(\x04\x12\x10\n\x08too_late\x18\x06 \x01(\x04\x12\x0e\n\x06\x66uture\x18\x07 \x01(\x04\x12\x11\n\tmalformed\x18\x08 \x01(\x04\x12\x0f\n\x07\x66oreign\x18\t \x01(\x04\x12\x10\n\x08rerouted\x18\n \x01(\x04\x12\x0f\n\x07resting\x18\x0b \x01(\x04\".\n\rFilteredCount\x12\x0e\n\x06\x66ilter\x18\x01 \x01(\t\x12\r\n\x05\x63ount\x18\x02 \x01(\x04\"\"\n\x10GetCursorRequest\x12\x0e\n\x06source\x18\x01 \x01(\t\"3\n\x11GetCursorResponse\x12\x13\n\x06\x63ursor\x18\x01 \x01(\x0cH\x00\x88\x01\x01\x42\t\n\x07_cursor\"8\n\x15\x43onnectAccountRequest\x12\x0f\n\x07\x61\x63\x63ount\x18\x01 \x01(\t\x12\x0e\n\x06tokens\x18\x02 \x01(\x0c\"\x18\n\x16\x43onnectAccountResponse\"\'\n\x14\x46orgetAccountRequest\x12\x0f\n\x07\x61\x63\x63ount\x18\x01 \x01(\t\"/\n\x15\x46orgetAccountResponse\x12\x16\n\x0erests_until_ms\x18\x01 \x01(\x03\"D\n\x15\x46orgetListenerRequest\x12\x15\n\rlistener_high\x18\x01 \x01(\x06\x12\x14\n\x0clistener_low\x18\x02 \x01(\x06\"0\n\x16\x46orgetListenerResponse\x12\x16\n\x0erests_until_ms\x18\x01 \x01(\x03\"T\n\x13RestListenerRequest\x12\x15\n\rlistener_high\x18\x01 \x01(\x06\x12\x14\n\x0clistener_low\x18\x02 \x01(\x06\x12\x10\n\x08\x61\x66ter_ms\x18\x03 \x01(\x03\"\x16\n\x14RestListenerResponse\"(\n\x15ResolveAccountRequest\x12\x0f\n\x07\x61\x63\x63ount\x18\x01 \x01(\t\"E\n\x16ResolveAccountResponse\x12\x15\n\rlistener_high\x18\x01 \x01(\x06\x12\x14\n\x0clistener_low\x18\x02 \x01(\x06\"E\n\x0cSourceCursor\x12\x0e\n\x06source\x18\x01 \x01(\t\x12\x0e\n\x06\x63ursor\x18\x02 \x01(\x0c\x12\x15\n\rupdated_at_ms\x18\x03 \x01(\x03\"\"\n\x0eListenerSlices\x12\x10\n\x08slice_ms\x18\x01 \x03(\x03\"1\n\x0eRestingAccount\x12\x10\n\x08until_ms\x18\x01 \x01(\x03\x12\r\n\x05trace\x18\x02 \x01(\x0c\"E\n\x10SealedVaultEntry\x12\x0e\n\x06key_id\x18\x01 \x01(\t\x12\r\n\x05nonce\x18\x02 \x01(\x0c\x12\x12\n\nciphertext\x18\x03 \x01(\x0c\"q\n\nVaultEntry\x12\x0f\n\x07\x61\x63\x63ount\x18\x01 \x01(\t\x12\x15\n\rlistener_high\x18\x02 \x01(\x06\x12\x14\n\x0clistener_low\x18\x03 \x01(\x06\x12\x15\n\rcreated_at_ms\x18\x04 \x01(\x03\x12\x0e\n\x06tokens\x18\x05 \x01(\x0c\x32\xfc\x04\n\x0fProducerService\x12S\n\nWritePlays\x12\x1f.sottovoce.v1.WritePlaysRequest\x1a .sottovoce.v1.WritePlaysResponse(\x01\x30\x01\x12L\n\tGetCursor\x12\x1e.sottovoce.v1.GetCursorRequest\x1a\x1f.sottovoce.v1.GetCursorResponse\x12[\n\x0e\x43onnectAccount\x12#.sottovoce.v1.ConnectAccountRequest\x1a$.sottovoce.v1.ConnectAccountResponse\x12X\n\rForgetAccount\x12\".sottovoce.v1.ForgetAccountRequest\x1a#.sottovoce.v1.ForgetAccountResponse\x12[\n\x0e\x46orgetListener\x12#.sottovoce.v1.ForgetListenerRequest\x1a$.sottovoce.v1.ForgetListenerResponse\x12U\n\x0cRestListener\x12!.sottovoce.v1.RestListenerRequest\x1a\".sottovoce.v1.RestListenerResponse\x12[\n\x0eResolveAccount\x12#.sottovoce.v1.ResolveAccountRequest\x1a$.sottovoce.v1.ResolveAccountResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bsottovoce/v1/producer.proto\x12\x0csottovoce.v1\"\xbd\x02\n\x04Play\x12\x0f\n\x07\x61\x63\x63ount\x18\x01 \x01(\t\x12\x12\n\nspotify_id\x18\x02 \x01(\t\x12\x0e\n\x06\x61rtist\x18\x03 \x01(\t\x12\r\n\x05title\x18\x04 \x01(\t\x12\r\n\x05\x61lbum\x18\x05 \x01(\t\x12\x13\n\x0b\x65nd_time_ms\x18\x06 \x01(\x03\x12\x16\n\tms_played\x18\x07 \x01(\rH\x00\x88\x01\x01\x12\x0f\n\x07\x63ountry\x18\x08 \x01(\t\x12\x14\n\x07skipped\x18\t \x01(\x08H\x01\x88\x01\x01\x12\x14\n\x07shuffle\x18\n \x01(\x08H\x02\x88\x01\x01\x12\x14\n\x07offline\x18\x0b \x01(\x08H\x03\x88\x01\x01\x12\x1c\n\x0fprivate_session\x18\x0c \x01(\x08H\x04\x88\x01\x01\x42\x0c\n\n_ms_playedB\n\n\x08_skippedB\n\n\x08_shuffleB\n\n\x08_offlineB\x12\n\x10_private_session\"h\n\x11WritePlaysRequest\x12\x10\n\x08\x64\x61ta_set\x18\x01 \x01(\t\x12\x0e\n\x06source\x18\x02 \x01(\t\x12\x0e\n\x06\x63ursor\x18\x03 \x01(\x0c\x12!\n\x05plays\x18\x04 \x03(\x0b\x32\x12.sottovoce.v1.Play\"N\n\x12WritePlaysResponse\x12\x0e\n\x06\x63ursor\x18\x01 \x01(\x0c\x12(\n\x06\x63ounts\x18\x02 \x01(\x0b\x32\x18.sottovoce.v1.PlayCounts\"\x83\x02\n\nPlayCounts\x12\r\n\x05taken\x18\x01 \x01(\x04\x12\x11\n\tduplicate\x18\x02 \x01(\x04\x12-\n\x08\x66iltered\x18\x03 \x03(\x0b\x32\x1b.sottovoce.v1.FilteredCount\x12\x1e\n\x16over_listens_per_slice\x18\x04 \x01(\x04\x12\x1b\n\x13over_slices_per_day\x18\x05 \x01(\x04\x12\x10\n\x08too_late\x18\x06 \x01(\x04\x12\x0e\n\x06\x66uture\x18\x07 \x01(\x04\x12\x11\n\tmalformed\x18\x08 \x01(\x04\x12\x0f\n\x07\x66oreign\x18\t \x01(\x04\x12\x10\n\x08rerouted\x18\n \x01(\x04\x12\x0f\n\x07resting\x18\x0b \x01(\x04\".\n\rFilteredCount\x12\x0e\n\x06\x66ilter\x18\x01 \x01(\t\x12\r\n\x05\x63ount\x18\x02 \x01(\x04\"\"\n\x10GetCursorRequest\x12\x0e\n\x06source\x18\x01 \x01(\t\"3\n\x11GetCursorResponse\x12\x13\n\x06\x63ursor\x18\x01 \x01(\x0cH\x00\x88\x01\x01\x42\t\n\x07_cursor\"8\n\x15\x43onnectAccountRequest\x12\x0f\n\x07\x61\x63\x63ount\x18\x01 \x01(\t\x12\x0e\n\x06tokens\x18\x02 \x01(\x0c\"\x18\n\x16\x43onnectAccountResponse\"\'\n\x14\x46orgetAccountRequest\x12\x0f\n\x07\x61\x63\x63ount\x18\x01 \x01(\t\"/\n\x15\x46orgetAccountResponse\x12\x16\n\x0erests_until_ms\x18\x01 \x01(\x03\"^\n\x15\x46orgetListenerRequest\x12\x15\n\rlistener_high\x18\x01 \x01(\x06\x12\x14\n\x0clistener_low\x18\x02 \x01(\x06\x12\x18\n\x10\x61ll_others_asked\x18\x03 \x01(\x08\"A\n\x16\x46orgetListenerResponse\x12\x16\n\x0erests_until_ms\x18\x01 \x01(\x03\x12\x0f\n\x07writers\x18\x02 \x01(\r\"T\n\x13RestListenerRequest\x12\x15\n\rlistener_high\x18\x01 \x01(\x06\x12\x14\n\x0clistener_low\x18\x02 \x01(\x06\x12\x10\n\x08\x61\x66ter_ms\x18\x03 \x01(\x03\"\x16\n\x14RestListenerResponse\"(\n\x15ResolveAccountRequest\x12\x0f\n\x07\x61\x63\x63ount\x18\x01 \x01(\t\"E\n\x16ResolveAccountResponse\x12\x15\n\rlistener_high\x18\x01 \x01(\x06\x12\x14\n\x0clistener_low\x18\x02 \x01(\x06\"E\n\x0cSourceCursor\x12\x0e\n\x06source\x18\x01 \x01(\t\x12\x0e\n\x06\x63ursor\x18\x02 \x01(\x0c\x12\x15\n\rupdated_at_ms\x18\x03 \x01(\x03\"\"\n\x0eListenerSlices\x12\x10\n\x08slice_ms\x18\x01 \x03(\x03\"1\n\x0eRestingAccount\x12\x10\n\x08until_ms\x18\x01 \x01(\x03\x12\r\n\x05trace\x18\x02 \x01(\x0c\"E\n\x10SealedVaultEntry\x12\x0e\n\x06key_id\x18\x01 \x01(\t\x12\r\n\x05nonce\x18\x02 \x01(\x0c\x12\x12\n\nciphertext\x18\x03 \x01(\x0c\"q\n\nVaultEntry\x12\x0f\n\x07\x61\x63\x63ount\x18\x01 \x01(\t\x12\x15\n\rlistener_high\x18\x02 \x01(\x06\x12\x14\n\x0clistener_low\x18\x03 \x01(\x06\x12\x15\n\rcreated_at_ms\x18\x04 \x01(\x03\x12\x0e\n\x06tokens\x18\x05 \x01(\x0c\x32\xfc\x04\n\x0fProducerService\x12S\n\nWritePlays\x12\x1f.sottovoce.v1.WritePlaysRequest\x1a .sottovoce.v1.WritePlaysResponse(\x01\x30\x01\x12L\n\tGetCursor\x12\x1e.sottovoce.v1.GetCursorRequest\x1a\x1f.sottovoce.v1.GetCursorResponse\x12[\n\x0e\x43onnectAccount\x12#.sottovoce.v1.ConnectAccountRequest\x1a$.sottovoce.v1.ConnectAccountResponse\x12X\n\rForgetAccount\x12\".sottovoce.v1.ForgetAccountRequest\x1a#.sottovoce.v1.ForgetAccountResponse\x12[\n\x0e\x46orgetListener\x12#.sottovoce.v1.ForgetListenerRequest\x1a$.sottovoce.v1.ForgetListenerResponse\x12U\n\x0cRestListener\x12!.sottovoce.v1.RestListenerRequest\x1a\".sottovoce.v1.RestListenerResponse\x12[\n\x0eResolveAccount\x12#.sottovoce.v1.ResolveAccountRequest\x1a$.sottovoce.v1.ResolveAccountResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -54,27 +54,27 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_FORGETACCOUNTRESPONSE']._serialized_start=1075
   _globals['_FORGETACCOUNTRESPONSE']._serialized_end=1122
   _globals['_FORGETLISTENERREQUEST']._serialized_start=1124
-  _globals['_FORGETLISTENERREQUEST']._serialized_end=1192
-  _globals['_FORGETLISTENERRESPONSE']._serialized_start=1194
-  _globals['_FORGETLISTENERRESPONSE']._serialized_end=1242
-  _globals['_RESTLISTENERREQUEST']._serialized_start=1244
-  _globals['_RESTLISTENERREQUEST']._serialized_end=1328
-  _globals['_RESTLISTENERRESPONSE']._serialized_start=1330
-  _globals['_RESTLISTENERRESPONSE']._serialized_end=1352
-  _globals['_RESOLVEACCOUNTREQUEST']._serialized_start=1354
-  _globals['_RESOLVEACCOUNTREQUEST']._serialized_end=1394
-  _globals['_RESOLVEACCOUNTRESPONSE']._serialized_start=1396
-  _globals['_RESOLVEACCOUNTRESPONSE']._serialized_end=1465
-  _globals['_SOURCECURSOR']._serialized_start=1467
-  _globals['_SOURCECURSOR']._serialized_end=1536
-  _globals['_LISTENERSLICES']._serialized_start=1538
-  _globals['_LISTENERSLICES']._serialized_end=1572
-  _globals['_RESTINGACCOUNT']._serialized_start=1574
-  _globals['_RESTINGACCOUNT']._serialized_end=1623
-  _globals['_SEALEDVAULTENTRY']._serialized_start=1625
-  _globals['_SEALEDVAULTENTRY']._serialized_end=1694
-  _globals['_VAULTENTRY']._serialized_start=1696
-  _globals['_VAULTENTRY']._serialized_end=1809
-  _globals['_PRODUCERSERVICE']._serialized_start=1812
-  _globals['_PRODUCERSERVICE']._serialized_end=2448
+  _globals['_FORGETLISTENERREQUEST']._serialized_end=1218
+  _globals['_FORGETLISTENERRESPONSE']._serialized_start=1220
+  _globals['_FORGETLISTENERRESPONSE']._serialized_end=1285
+  _globals['_RESTLISTENERREQUEST']._serialized_start=1287
+  _globals['_RESTLISTENERREQUEST']._serialized_end=1371
+  _globals['_RESTLISTENERRESPONSE']._serialized_start=1373
+  _globals['_RESTLISTENERRESPONSE']._serialized_end=1395
+  _globals['_RESOLVEACCOUNTREQUEST']._serialized_start=1397
+  _globals['_RESOLVEACCOUNTREQUEST']._serialized_end=1437
+  _globals['_RESOLVEACCOUNTRESPONSE']._serialized_start=1439
+  _globals['_RESOLVEACCOUNTRESPONSE']._serialized_end=1508
+  _globals['_SOURCECURSOR']._serialized_start=1510
+  _globals['_SOURCECURSOR']._serialized_end=1579
+  _globals['_LISTENERSLICES']._serialized_start=1581
+  _globals['_LISTENERSLICES']._serialized_end=1615
+  _globals['_RESTINGACCOUNT']._serialized_start=1617
+  _globals['_RESTINGACCOUNT']._serialized_end=1666
+  _globals['_SEALEDVAULTENTRY']._serialized_start=1668
+  _globals['_SEALEDVAULTENTRY']._serialized_end=1737
+  _globals['_VAULTENTRY']._serialized_start=1739
+  _globals['_VAULTENTRY']._serialized_end=1852
+  _globals['_PRODUCERSERVICE']._serialized_start=1855
+  _globals['_PRODUCERSERVICE']._serialized_end=2491
 # @@protoc_insertion_point(module_scope)

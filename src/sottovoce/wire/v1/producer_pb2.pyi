@@ -358,17 +358,24 @@ class ForgetListenerRequest(_message.Message):
 
     LISTENER_HIGH_FIELD_NUMBER: _builtins.int
     LISTENER_LOW_FIELD_NUMBER: _builtins.int
+    ALL_OTHERS_ASKED_FIELD_NUMBER: _builtins.int
     listener_high: _builtins.int
     listener_low: _builtins.int
+    all_others_asked: _builtins.bool
+    """Whether every other writer has answered this already, so that nobody writes a listen of theirs
+    any more: the pseudonym is then retired whether this writer knows it or not. An only writer
+    needs not be told.
+    """
     def __init__(
         self,
         *,
         listener_high: _builtins.int = ...,
         listener_low: _builtins.int = ...,
+        all_others_asked: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["listener_high", b"listener_high", "listener_low", b"listener_low"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["all_others_asked", b"all_others_asked", "listener_high", b"listener_high", "listener_low", b"listener_low"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -379,15 +386,19 @@ class ForgetListenerResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     RESTS_UNTIL_MS_FIELD_NUMBER: _builtins.int
+    WRITERS_FIELD_NUMBER: _builtins.int
     rests_until_ms: _builtins.int
+    writers: _builtins.int
+    """How many writers there are."""
     def __init__(
         self,
         *,
         rests_until_ms: _builtins.int = ...,
+        writers: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["rests_until_ms", b"rests_until_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["rests_until_ms", b"rests_until_ms", "writers", b"writers"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -112,6 +112,7 @@ class ProducerServiceServicer:
 
     def ForgetListener(self, request, context):
         """The same for whoever has only the pseudonym. Of several writers all are asked; its owner acts.
+        Then one is asked again and told so, because a pseudonym that no writer knows is retired, too.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -49,7 +49,9 @@ class ProducerServiceStub:
     in the answer tells whether it was known.
     """
     ForgetListener: _grpc.UnaryUnaryMultiCallable[_producer_pb2.ForgetListenerRequest, _producer_pb2.ForgetListenerResponse]
-    """The same for whoever has only the pseudonym. Of several writers all are asked; its owner acts."""
+    """The same for whoever has only the pseudonym. Of several writers all are asked; its owner acts.
+    Then one is asked again and told so, because a pseudonym that no writer knows is retired, too.
+    """
     RestListener: _grpc.UnaryUnaryMultiCallable[_producer_pb2.RestListenerRequest, _producer_pb2.RestListenerResponse]
     """Keeps a forgotten listener from coming back before the first UTC day after a time: when the
     erasure was done. Of several writers all are asked; its owner acts.
@@ -78,7 +80,9 @@ class ProducerServiceAsyncStub(ProducerServiceStub):
     in the answer tells whether it was known.
     """
     ForgetListener: _aio.UnaryUnaryMultiCallable[_producer_pb2.ForgetListenerRequest, _producer_pb2.ForgetListenerResponse]  # type: ignore[assignment]
-    """The same for whoever has only the pseudonym. Of several writers all are asked; its owner acts."""
+    """The same for whoever has only the pseudonym. Of several writers all are asked; its owner acts.
+    Then one is asked again and told so, because a pseudonym that no writer knows is retired, too.
+    """
     RestListener: _aio.UnaryUnaryMultiCallable[_producer_pb2.RestListenerRequest, _producer_pb2.RestListenerResponse]  # type: ignore[assignment]
     """Keeps a forgotten listener from coming back before the first UTC day after a time: when the
     erasure was done. Of several writers all are asked; its owner acts.
@@ -134,7 +138,9 @@ class ProducerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _producer_pb2.ForgetListenerRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_producer_pb2.ForgetListenerResponse, _abc.Awaitable[_producer_pb2.ForgetListenerResponse]]:
-        """The same for whoever has only the pseudonym. Of several writers all are asked; its owner acts."""
+        """The same for whoever has only the pseudonym. Of several writers all are asked; its owner acts.
+        Then one is asked again and told so, because a pseudonym that no writer knows is retired, too.
+        """
 
     @_abc_1.abstractmethod
     def RestListener(
