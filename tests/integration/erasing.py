@@ -181,3 +181,27 @@ def real_listens(folder: Path) -> Listens:
     days = pd.DataFrame({"user": rows["user_id"], "day": ends // DAY_MS})
     listens["ordinal"] = days.groupby(["user", "day"]).cumcount()
     return listens
+
+
+def real_listeners(folder: Path, *, listeners: int = 120, each: int = 150) -> Listens:
+    """Many listeners, each with a stretch of what a person of the real log has played.
+
+    Stretches overlap, so that listeners share days and tracks; the listens come in no order.
+    """
+    listens = real_listens(folder)
+    people = listeners_of(listens)
+    highs = {halves_of(person)[0]: number for number, person in enumerate(people)}
+    whose = np.array([highs[high] for high in listens["listener_high"].tolist()])
+    stretches = []
+    for number in range(listeners):
+        mine = listens[whose == number % len(people)]
+        first = each * (number // len(people) % 4)
+        mine = mine[first : first + each].copy()
+        high, low = mmh3.hash64(f"listener {number}", 8, signed=False)
+        mine["listener_high"], mine["listener_low"] = high, low
+        mine["event_high"] ^= np.uint64(high)
+        days = pd.Series(mine["end_time_ms"] // np.uint64(DAY_MS))
+        mine["ordinal"] = days.groupby(days).cumcount()
+        stretches.append(mine)
+    found = np.concatenate(stretches)
+    return found[np.random.default_rng(9).permutation(len(found))]

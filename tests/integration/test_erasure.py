@@ -24,11 +24,9 @@ from tests.integration.erasing import (
     logs_of,
     never_saw,
     read_erasures,
-    real_listens,
     refs_of,
     retire,
     steps,
-    until,
 )
 from tests.made_up_listens import contents, make_listens
 
@@ -199,36 +197,6 @@ def test_killed_before_any_record_of_an_erasure_it_goes_on_and_all_is_equal(plac
         assert done.returncode in (0, -signal.SIGKILL), done.stderr
     assert min(steps(place)) >= TOMBSTONED, breaths
     assert_forgotten(place, before, gone)
-
-
-@pytest.mark.parametrize("count", [1, 3, 6])
-def test_of_a_real_listening_log_nothing_is_left(place: Place, real_data: Path, count: int) -> None:
-    listens = real_listens(real_data)
-    people = listeners_of(listens)
-    assert len(people) == 6
-    random.Random(count).shuffle(people)
-    gone = people[:count]
-    half = len(listens) // 2
-    place.send("history", listens[:half])
-    consumer = ConsumerWithoutSpark(
-        place.settings, deltas_per_base=3, listens_per_batch=7_000, listens_per_task=5_000
-    )
-    consumer.batch()
-    ask(place, gone[: count // 2])
-    place.send("history", listens[half:])
-    consumer.run()
-    retire(place, gone)
-    ask(place, gone[count // 2 :])
-    before = {"history": logs_of(place, "history")}
-
-    def is_done():
-        consumer.run()
-        return steps(place) == {GONE}
-
-    until(is_done)
-    assert_forgotten(place, before, gone)
-    left = logs_of(place, "history").values()
-    assert not any(is_of(each, gone) for log in left for each in log)
 
 
 def test_a_hundred_at_once_share_one_replay(place: Place) -> None:

@@ -68,6 +68,7 @@ class SystemWithoutKafka:
         logs: the records of each shard, by ascending offset.
         last_breath: how many records are produced before the first crash.
         meanwhile: how many records of each shard are counted before and after each replay.
+        at_once: how many records a replay decodes at once, and how many offsets a task of it has.
     """
 
     def __init__(
@@ -79,8 +80,10 @@ class SystemWithoutKafka:
         deltas_per_base: int = 3,
         last_breath: int = -1,
         meanwhile: int = 0,
+        at_once: tuple[int, int] = (5, 17),
     ) -> None:
         self._meanwhile = meanwhile
+        self._at_once = at_once
         self.data_set = data_set
         self.admission = admission
         self.logs = {shard: list(log) for shard, log in logs.items()}
@@ -117,7 +120,7 @@ class SystemWithoutKafka:
             self._run,
             lambda _: self.admission,
             lambda refs: dict.fromkeys(refs, 0),
-            max_listens_per_task=17,
+            max_listens_per_task=self._at_once[1],
             workers=2,
         )
         self.rebuilder = Rebuilder(self.committer, replay, lambda refs: dict.fromkeys(refs, 0))
@@ -220,5 +223,5 @@ class SystemWithoutKafka:
     def _read(self, ranges: Sequence[Range]) -> Iterator[tuple[Range, Decoded]]:
         for span in ranges:
             mine = self._within(span)
-            for at in range(0, len(mine), 5):
-                yield span, decode(mine[at : at + 5])
+            for at in range(0, len(mine), self._at_once[0]):
+                yield span, decode(mine[at : at + self._at_once[0]])
