@@ -82,7 +82,9 @@ class Inflictor:
             outcome = Outcome(fault, time.time() - began)
             self._note_company(outcome)
             outcomes.append(outcome)
-            thread = threading.Thread(target=self._one, args=(outcome,), name=str(fault.number))
+            thread = threading.Thread(
+                target=self._one, args=(outcome,), name=f"fault {fault.number}", daemon=True
+            )
             self._busy[fault.target] = thread
             thread.start()
         for target in list(self._busy):

@@ -102,6 +102,7 @@ class Isolation:
 
 def isolate() -> Isolation:
     """Leave the machine's network and mounts, where this user may; call it before any thread."""
+    _sweep()
     found = Isolation()
     if shutil.which("ip") is None:
         found.lacks["cut"] = "there is no `ip` (Debian's package iproute2)"
@@ -137,6 +138,14 @@ def filled(folder: Path) -> Iterator[None]:
         yield
     finally:
         filler.unlink(missing_ok=True)
+
+
+def _sweep() -> None:
+    """Remove the names that a run left which was killed; the networks went with it."""
+    for path in _NAMES.glob("sottovoce-*-*"):
+        if not Path("/proc", path.name.split("-")[1]).exists():
+            with suppress(OSError):
+                path.unlink()
 
 
 def _space(name: str) -> str:

@@ -42,7 +42,8 @@ REPLICAS: Final = ("query-1", "query-2")
 _BROKER_DISK_MB: Final = 1_024
 _CONSUMER_DISK_MB: Final = 256
 _TRACKS: Final = 500
-_MANY: Final = 1_000_000
+_MORE_THAN_PLAYED: Final = 200
+_SLICES_OF_A_DAY: Final = 8_640
 
 
 class NotReadyError(Exception):
@@ -283,13 +284,13 @@ def wait_until(done: Callable[[], bool], what: str, seconds: float) -> None:
 
 
 def _terms() -> list[Terms]:
-    """Return bounds that cut in `history` alone: in `live` every play that is made is written."""
+    """Return bounds that cut in `history` alone."""
     return [
         Terms(
             "live",
             lateness_ms=2 * SECOND_MS,
-            listens_per_slice=_MANY,
-            slices_per_day=_MANY,
+            listens_per_slice=_MORE_THAN_PLAYED,
+            slices_per_day=_SLICES_OF_A_DAY,
         ),
         Terms("history", listens_per_slice=LISTENS_PER_SLICE, slices_per_day=1),
     ]
