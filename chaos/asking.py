@@ -27,7 +27,7 @@ _QUESTIONS: Final[dict[str, Callable[[Client, TimeRange], Any]]] = {
 }
 _MOST_SLICES: Final = 3
 _MOST_QUESTIONS: Final = 300
-_PAUSE: Final = 0.05
+_PAUSE: Final = 0.2
 
 
 @dataclass(frozen=True, slots=True)

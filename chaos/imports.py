@@ -15,14 +15,14 @@ LISTENS_PER_SLICE: Final = 20
 """C of `history`: some people listen more, so that the bound cuts."""
 
 _FIRST_DAY: Final = datetime(2024, 1, 1, tzinfo=UTC)
-_DAYS, _PEOPLE, _ROWS = 2, 120, 3_000
+_DAYS, _PEOPLE, _ROWS = 8, 120, 12_000
 _BATCH_PLAYS: Final = 100
-_REST_SECONDS: Final = 1.0
+_REST_SECONDS: Final = 3.0
 _HEADER: Final = "user_id,end_time,artist_name,track_name,ms_played\n"
 
 
 def made_up_log(seed: int, number: int) -> str:
-    """Return the rows of a log of two days of its own: some told twice, some that are no plays."""
+    """Return the rows of a log of days of its own: some told twice, some that are no plays."""
     chance = random.Random(f"{seed}/{number}")
     first = _FIRST_DAY + timedelta(days=_DAYS * number)
     rows = []

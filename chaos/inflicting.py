@@ -16,7 +16,7 @@ from chaos.isolation import Isolation, filled
 from chaos.parts import Part
 from chaos.plan import ENDING, Fault
 
-PATIENCE: Final = 120.0
+PATIENCE: Final = 300.0
 """Seconds after which a process that is not live again is a failure."""
 
 _LOOKS_EVERY: Final = 0.05

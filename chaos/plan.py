@@ -29,8 +29,8 @@ ENDING: Final = frozenset({"kill", "jvm", "restart"})
 
 # How often whom, and what then. A driver's recovery takes many times what others' does, so others
 # are hit meanwhile.
-_TARGETS: Final = {"producer": 26, "query-1": 15, "query-2": 15, "importer": 10, "consumer": 20,
-                   "broker": 14}  # fmt: skip
+_TARGETS: Final = {"producer": 30, "query-1": 18, "query-2": 18, "importer": 12, "consumer": 12,
+                   "broker": 10}  # fmt: skip
 _KINDS_OF: Final = {
     "producer": {"kill": 6, "restart": 2, "pause": 2, "cut": 2},
     "importer": {"kill": 3, "pause": 1},
@@ -39,7 +39,7 @@ _KINDS_OF: Final = {
     "consumer": {"kill": 8, "jvm": 3, "worker": 3, "restart": 1, "pause": 2, "cut": 2, "disk": 2},
     "broker": {"kill": 5, "restart": 2, "pause": 2, "cut": 2, "disk": 2},
 }
-_LASTS: Final = (1.0, 8.0)
+_LASTS: Final = (1.0, 6.0)
 # Beyond the time after which the broker aborts a transaction, in one of so many pauses and cuts.
 _LONG_IN: Final = 6
 _LONG: Final = 12.0
