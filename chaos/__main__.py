@@ -79,7 +79,8 @@ def _faults(folder: Path, seed: int, faults: int, kinds: list[str], rate: float)
         say(f"\n{title}")
         for row in rows:
             say(row)
-    again = f'make chaos ARGS="--seed {seed} --faults {faults} --kinds {",".join(kinds)}"'
+    told = f"--seed {seed} --faults {faults} --rate {rate:g} --kinds {','.join(kinds)}"
+    again = f'make chaos ARGS="{told}"'
     say(f"\n{'everything holds' if result.fine else 'SOMETHING DIFFERS'}; again: {again}")
     return 0 if result.fine else 1
 

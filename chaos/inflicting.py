@@ -19,7 +19,7 @@ from chaos.plan import ENDING, Fault
 PATIENCE: Final = 300.0
 """Seconds after which a process that is not live again is a failure."""
 
-_LOOKS_EVERY: Final = 0.05
+_LOOKS_EVERY: Final = 0.1
 
 Live = Callable[[float], bool]
 """Whether a process did what it is for after a time, in seconds since 1970."""

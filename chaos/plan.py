@@ -29,8 +29,8 @@ ENDING: Final = frozenset({"kill", "jvm", "restart"})
 
 # How often whom, and what then. A driver's recovery takes many times what others' does, so others
 # are hit meanwhile.
-_TARGETS: Final = {"producer": 30, "query-1": 18, "query-2": 18, "importer": 12, "consumer": 12,
-                   "broker": 10}  # fmt: skip
+_TARGETS: Final = {"producer": 30, "query-1": 18, "query-2": 18, "importer": 12, "consumer": 8,
+                   "broker": 8}  # fmt: skip
 _KINDS_OF: Final = {
     "producer": {"kill": 6, "restart": 2, "pause": 2, "cut": 2},
     "importer": {"kill": 3, "pause": 1},
