@@ -17,7 +17,8 @@ from chaos.isolation import Isolation
 from chaos.judging import Check
 from chaos.plan import Fault
 from chaos.pulse import Pulse
-from chaos.system import REPLICAS, System, wait_until
+from chaos.system import REPLICAS, System
+from chaos.waiting import wait_until
 
 _LOST_RECORDS: Final = 3
 _REST: Final = 120.0

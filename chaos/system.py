@@ -7,7 +7,7 @@ import hashlib
 import json
 import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -22,6 +22,7 @@ from chaos.inflicting import Live
 from chaos.isolation import Isolation
 from chaos.parts import Part, broker_part, child_part
 from chaos.pulse import Pulse
+from chaos.waiting import wait_until
 from sottovoce.catalogue import read_catalogue
 from sottovoce.client import Client, QueryError
 from sottovoce.data_sets.creation import create_data_sets
@@ -44,10 +45,6 @@ _CONSUMER_DISK_MB: Final = 256
 _TRACKS: Final = 500
 _MORE_THAN_PLAYED: Final = 200
 _SLICES_OF_A_DAY: Final = 8_640
-
-
-class NotReadyError(Exception):
-    """The system did not come up, or not to rest."""
 
 
 class System:
@@ -268,19 +265,6 @@ class System:
             return True
 
         return live
-
-
-def wait_until(done: Callable[[], bool], what: str, seconds: float) -> None:
-    """Return when something is so.
-
-    Raises:
-        NotReadyError: it is not so in time.
-    """
-    until = time.monotonic() + seconds
-    while not done():
-        if time.monotonic() > until:
-            raise NotReadyError(f"waited {seconds:.0f} s in vain until {what}")
-        time.sleep(0.1)
 
 
 def _terms() -> list[Terms]:
