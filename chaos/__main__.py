@@ -11,7 +11,7 @@ from pathlib import Path
 
 from chaos import poison, report
 from chaos.isolation import isolate
-from chaos.plan import KINDS, make_plan
+from chaos.plan import KINDS, TARGETS, make_plan
 from chaos.run import Run
 from sottovoce.local.ending import ending_signals
 from sottovoce.local.jars import KafkaJars
@@ -32,6 +32,9 @@ def main() -> int:
         "--kinds", default=",".join(KINDS), help="which, separated by commas (default: all)"
     )
     parser.add_argument(
+        "--targets", default=",".join(TARGETS), help=f"whom (default: {','.join(TARGETS)})"
+    )
+    parser.add_argument(
         "--rate", type=float, default=200.0, help="made-up plays a second (default: 200)"
     )
     parser.add_argument(
@@ -44,6 +47,9 @@ def main() -> int:
     kinds = asked.kinds.split(",")
     if unknown := set(kinds) - set(KINDS):
         parser.error(f"no kind {', '.join(sorted(unknown))}; there are: {', '.join(KINDS)}")
+    targets = asked.targets.split(",")
+    if unknown := set(targets) - set(TARGETS):
+        parser.error(f"no target {', '.join(sorted(unknown))}; there are: {', '.join(TARGETS)}")
     seed = random.SystemRandom().randrange(1_000_000) if asked.seed is None else asked.seed
     folder = asked.folder or Path(tempfile.mkdtemp(prefix="sottovoce-chaos-"))
     KafkaJars().fetch(say)  # while the network is still that of the machine
@@ -51,7 +57,7 @@ def main() -> int:
         try:
             if asked.what == "poison":
                 return _poison(seed, asked.records)
-            return _faults(folder, seed, asked.faults, kinds, asked.rate)
+            return _faults(folder, seed, asked.faults, kinds, targets, asked.rate)
         except KeyboardInterrupt:
             return 130
         finally:
@@ -59,14 +65,16 @@ def main() -> int:
                 shutil.rmtree(folder, ignore_errors=True)
 
 
-def _faults(folder: Path, seed: int, faults: int, kinds: list[str], rate: float) -> int:
+def _faults(
+    folder: Path, seed: int, faults: int, kinds: list[str], targets: list[str], rate: float
+) -> int:
     isolation = isolate()
     for kind, why in isolation.lacks.items():
         if kind in kinds:
             say(f"no faults of the kind {kind}: {why}")
     kinds = [kind for kind in kinds if kind not in isolation.lacks]
     say(f"seed {seed}, {faults} faults of {', '.join(kinds)}; {rate:g} plays a second")
-    plan = make_plan(seed, faults, kinds)
+    plan = make_plan(seed, faults, kinds, targets)
     run = Run(folder, isolation, seed, rate, say, lambda outcome: say(report.line_of(outcome)))
     say(report.HEAD)
     result = run.run(plan)
@@ -80,6 +88,7 @@ def _faults(folder: Path, seed: int, faults: int, kinds: list[str], rate: float)
         for row in rows:
             say(row)
     told = f"--seed {seed} --faults {faults} --rate {rate:g} --kinds {','.join(kinds)}"
+    told += "" if set(targets) == set(TARGETS) else f" --targets {','.join(targets)}"
     again = f'make chaos ARGS="{told}"'
     say(f"\n{'everything holds' if result.fine else 'SOMETHING DIFFERS'}; again: {again}")
     return 0 if result.fine else 1

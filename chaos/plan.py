@@ -29,7 +29,7 @@ ENDING: Final = frozenset({"kill", "jvm", "restart"})
 
 # How often whom, and what then. A driver's recovery takes many times what others' does, so others
 # are hit meanwhile.
-_TARGETS: Final = {"producer": 30, "query-1": 18, "query-2": 18, "importer": 12, "consumer": 8,
+TARGETS: Final = {"producer": 30, "query-1": 18, "query-2": 18, "importer": 12, "consumer": 8,
                    "broker": 8}  # fmt: skip
 _KINDS_OF: Final = {
     "producer": {"kill": 6, "restart": 2, "pause": 2, "cut": 2},
@@ -66,22 +66,29 @@ class Fault:
     choice: float
 
 
-def make_plan(seed: int, faults: int, kinds: Collection[str] = tuple(KINDS)) -> list[Fault]:
-    """Draw so many faults of some kinds.
+def make_plan(
+    seed: int,
+    faults: int,
+    kinds: Collection[str] = tuple(KINDS),
+    targets: Collection[str] = tuple(TARGETS),
+) -> list[Fault]:
+    """Draw so many faults of some kinds on some targets.
 
-    Kills hit every target as long as there are kinds left that can: a target that no kind is left
-    for is never hit.
+    Raises:
+        ValueError: none of the targets can be hit in any of the ways.
     """
     chance = random.Random(seed)
     possible = {
         target: {kind: weight for kind, weight in weights.items() if kind in kinds}
         for target, weights in _KINDS_OF.items()
     }
-    targets = {name: weight for name, weight in _TARGETS.items() if possible[name]}
+    there = {name: weight for name, weight in TARGETS.items() if name in targets and possible[name]}
+    if not there:
+        raise ValueError(f"nobody of {', '.join(targets)} can be hit by {', '.join(kinds)}")
     plan = []
     last = ""
     for number in range(1, faults + 1):
-        others = {name: weight for name, weight in targets.items() if name != last} or targets
+        others = {name: weight for name, weight in there.items() if name != last} or there
         last = _draw(chance, others)
         kind = _draw(chance, possible[last])
         lasts, after, choice = chance.uniform(*_LASTS), chance.uniform(0.5, 4.0), chance.random()
