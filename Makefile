@@ -1,14 +1,14 @@
 # Every target sets up what it needs: a virtual environment in .venv, from hashed requirements.
-# Settings: PYTHON (which Python makes .venv), ARGS (handed to demo, smoke, bench and test).
+# Settings: PYTHON (which Python makes .venv), ARGS (handed to demo, smoke, bench, chaos and test).
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo smoke bench bench-report test check lint types imports protos-check protos baseline requirements clean
+.PHONY: help demo smoke bench bench-report chaos test check lint types imports protos-check protos baseline requirements clean
 
 BIN := .venv/bin
 READY := .venv/set-up
 BENCH_READY := .venv/bench-set-up
-PYTHON_FILES := src services tests benchmarks scripts/generate-protos scripts/lock-kafka-jars
+PYTHON_FILES := src services tests benchmarks chaos scripts/generate-protos scripts/lock-kafka-jars
 ARGS ?=
 
 help: ## list the targets
@@ -28,6 +28,9 @@ bench: $(BENCH_READY) ## the benchmarks, about a quarter of an hour; ARGS="consu
 
 bench-report: $(BENCH_READY) ## docs/benchmarks.md and its plots, from the results of make bench
 	@$(BIN)/python -m benchmarks.report
+
+chaos: $(READY) ## faults against every process under load; ARGS="--seed 7 --faults 50", "--help"
+	@$(BIN)/python -m chaos $(ARGS)
 
 check: $(READY) lint types imports protos-check ## what CI checks besides the tests
 
@@ -62,7 +65,7 @@ requirements: $(READY) ## pin all dependencies again, with hashes
 
 clean: ## remove all that was installed, downloaded or cached here
 	rm -rf .venv .local .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
-	find src services tests scripts benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+	find src services tests scripts benchmarks chaos -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(READY): requirements/dev.txt pyproject.toml scripts/set-up
 	@scripts/set-up

@@ -22,11 +22,14 @@ _LATEST: Final = -1
 _EARLIEST: Final = -2
 
 _PATIENCE: Final = 10.0
+# What a partition answers whose leader is not there yet, or was another one a moment ago.
 _WITHOUT_LEADER: Final = (
     KafkaError._NOENT,  # noqa: SLF001
     KafkaError._UNKNOWN_PARTITION,  # noqa: SLF001
     KafkaError.LEADER_NOT_AVAILABLE,
     KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.FENCED_LEADER_EPOCH,
+    KafkaError.UNKNOWN_LEADER_EPOCH,
     KafkaError.UNKNOWN_TOPIC_OR_PART,
 )
 

@@ -106,6 +106,16 @@ class LocalBroker:
         """Whether the broker's process is there."""
         return self._process is not None and self._process.poll() is None
 
+    @property
+    def pid(self) -> int | None:
+        """Its process id while it was started and not stopped."""
+        return None if self._process is None else self._process.pid
+
+    @property
+    def exit_code(self) -> int | None:
+        """How it ended by itself, a signal as a negative number; None while it did not."""
+        return None if self._process is None else self._process.poll()
+
     def start(self, timeout: float = 60.0, progress: Progress = silent) -> Self:
         """Start, and return when the broker answers.
 

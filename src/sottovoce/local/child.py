@@ -32,12 +32,24 @@ class Child:
         module: what to run.
         arguments: of the module.
         log: the file that its output is appended to.
+        within: a command that becomes the one behind it, such as `ip netns exec NAME`.
+        environment: variables besides the caller's.
     """
 
-    def __init__(self, name: str, module: str, arguments: Sequence[str], log: Path) -> None:
+    def __init__(
+        self,
+        name: str,
+        module: str,
+        arguments: Sequence[str],
+        log: Path,
+        *,
+        within: Sequence[str] = (),
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         self.name = name
         self.log = log
-        self._command = [sys.executable, "-m", module, *arguments]
+        self._command = [*within, sys.executable, "-m", module, *arguments]
+        self._more = dict(environment or {})
         self._process: subprocess.Popen[bytes] | None = None
         self._guard: ParentGuard | None = None
         self._asked = False
@@ -52,7 +64,7 @@ class Child:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # a Ctrl-C is for us, who stop it in its turn
-                env=_environment(os.environ),
+                env={**_environment(os.environ), **self._more},
             )
         self._guard = ParentGuard(self._process.pid)
 
@@ -60,6 +72,11 @@ class Child:
     def pid(self) -> int | None:
         """Its process id while it was started and not stopped."""
         return None if self._process is None else self._process.pid
+
+    @property
+    def exit_code(self) -> int | None:
+        """How it ended by itself, a signal as a negative number; None while it did not."""
+        return None if self._process is None else self._process.poll()
 
     def require_running(self) -> None:
         """Return while it runs.

@@ -1,0 +1,31 @@
+"""What Spark's errors say, in a sentence."""
+
+from sottovoce.kafka.errors import LostRecordsError
+from sottovoce_consumer.errors import StreamFailedError
+from sottovoce_consumer.stream import failure_of
+
+SPARK = """[STREAM_FAILED] Query [id = 1, runId = 2] terminated with exception: {reason}
+=== Streaming Query ===
+Identifier: [id = 1, runId = 2]
+Current State: ACTIVE
+Thread State: RUNNABLE
+"""
+
+
+def test_the_reason_is_told_and_not_spark_s_state():
+    found = failure_of(Exception(SPARK.format(reason="the disk is full")))
+    assert isinstance(found, StreamFailedError)
+    assert "the disk is full" in str(found)
+    assert "Thread State" not in str(found)
+
+
+def test_an_error_of_ours_comes_back_as_itself():
+    text = SPARK.format(reason="LostRecordsError: offset 7 is next, but the log begins at 9")
+    found = failure_of(Exception(text))
+    assert isinstance(found, LostRecordsError)
+    assert "the log begins at 9" in str(found)
+
+
+def test_an_exception_without_a_reason_is_told_too():
+    assert "it gave no reason" in str(failure_of(Exception("")))
+    assert str(failure_of(None)) == "Spark's query ended: None"
