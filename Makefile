@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo smoke bench bench-report test check lint types imports protos-check protos baseline requirements clean
+.PHONY: help demo smoke bench bench-report test check lint types imports protos-check protos baseline requirements image-requirements clean
 
 BIN := .venv/bin
 READY := .venv/set-up
@@ -52,13 +52,22 @@ protos: $(READY) ## generate src/sottovoce/wire/v1 from protos
 baseline: $(READY) ## make the protos of now what later ones must not break (at a release)
 	$(BIN)/buf build protos --exclude-source-info --output protos/baseline.binpb
 
+# Options of `uv pip compile`: hashes, no name of a registry's host.
+PIN := $(BIN)/uv pip compile --universal --python-version 3.12 --generate-hashes --no-header \
+	--no-annotate --no-emit-index-url --no-emit-find-links --quiet
+
 requirements: $(READY) ## pin all dependencies again, with hashes
-	$(BIN)/uv pip compile pyproject.toml --all-extras --group dev --universal \
-		--python-version 3.12 --generate-hashes --no-header --no-annotate \
-		--no-emit-index-url --no-emit-find-links --output-file requirements/dev.txt --quiet
-	$(BIN)/uv pip compile --group bench --constraints requirements/dev.txt --universal \
-		--python-version 3.12 --generate-hashes --no-header --no-annotate \
-		--no-emit-index-url --no-emit-find-links --output-file requirements/bench.txt --quiet
+	$(PIN) pyproject.toml --all-extras --group dev --output-file requirements/dev.txt
+	$(PIN) --group bench --constraints requirements/dev.txt --output-file requirements/bench.txt
+	@$(MAKE) --no-print-directory image-requirements
+
+image-requirements: $(READY) ## of those pinned, what each image needs
+	for extra in producer consumer query dashboard; do \
+		$(PIN) pyproject.toml --extra $$extra --constraints requirements/dev.txt \
+			--output-file requirements/$$extra.txt || exit 1; \
+	done
+	printf 'hatchling\nsetuptools\n' | $(PIN) - --constraints requirements/dev.txt \
+		--output-file requirements/build.txt
 
 clean: ## remove all that was installed, downloaded or cached here
 	rm -rf .venv .local .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
