@@ -85,3 +85,11 @@
 {{- end }}
 {{- end }}
 {{- end }}
+
+{{- /* What holds data stays when the release goes, unless told otherwise. */}}
+{{- define "sottovoce.kept" -}}
+{{- if not .Values.deleteDataOnUninstall -}}
+annotations:
+  helm.sh/resource-policy: keep
+{{- end }}
+{{- end }}
