@@ -3,12 +3,13 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo smoke bench bench-report test check lint types imports protos-check protos baseline requirements image-requirements clean
+.PHONY: help demo smoke bench bench-report test check lint types imports protos-check protos baseline requirements image-requirements images kind-up deploy-tools clean
 
 BIN := .venv/bin
 READY := .venv/set-up
 BENCH_READY := .venv/bench-set-up
-PYTHON_FILES := src services tests benchmarks scripts/generate-protos scripts/lock-kafka-jars
+PYTHON_FILES := src services tests benchmarks scripts/generate-protos scripts/lock-kafka-jars \
+	scripts/deploy-tools images/kafka/fetch-jars
 ARGS ?=
 
 help: ## list the targets
@@ -68,6 +69,15 @@ image-requirements: $(READY) ## of those pinned, what each image needs
 	done
 	printf 'hatchling\nsetuptools\n' | $(PIN) - --constraints requirements/dev.txt \
 		--output-file requirements/build.txt
+
+images: ## the images, with docker or buildah; TAG, REGISTRY, PYTHON_IMAGE as environment
+	@scripts/build-images
+
+kind-up: images ## a cluster by kind with the images loaded, for people with Docker
+	@scripts/kind-up
+
+deploy-tools: $(READY) ## Helm 4 and 3, into .local/tools, for tests/deploy
+	@$(BIN)/python scripts/deploy-tools
 
 clean: ## remove all that was installed, downloaded or cached here
 	rm -rf .venv .local .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
