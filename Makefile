@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo smoke bench bench-report test check lint types imports protos-check protos baseline requirements image-requirements images kind-up deploy-tools clean
+.PHONY: help demo smoke bench bench-report test check lint types imports protos-check protos baseline requirements image-requirements images kind-up e2e deploy-tools clean
 
 BIN := .venv/bin
 READY := .venv/set-up
@@ -75,6 +75,9 @@ images: ## the images, with docker or buildah; TAG, REGISTRY, PYTHON_IMAGE as en
 
 kind-up: images ## a cluster by kind with the images loaded, for people with Docker
 	@scripts/kind-up
+
+e2e: $(READY) ## the chart on the cluster that KUBECONFIG names, from install to uninstall
+	@SOTTOVOCE_E2E=1 $(BIN)/pytest tests/e2e/cluster --capture=no $(ARGS)
 
 deploy-tools: $(READY) ## Helm 4 and 3, into .local/tools, for tests/deploy
 	@$(BIN)/python scripts/deploy-tools
