@@ -3,12 +3,14 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo smoke bench bench-report chaos test check lint types imports protos-check protos baseline requirements clean
+.PHONY: help demo smoke bench bench-report chaos test check lint types imports protos-check protos baseline \
+	requirements image-requirements images kind-up e2e deploy-tools clean
 
 BIN := .venv/bin
 READY := .venv/set-up
 BENCH_READY := .venv/bench-set-up
-PYTHON_FILES := src services tests benchmarks chaos scripts/generate-protos scripts/lock-kafka-jars
+PYTHON_FILES := src services tests benchmarks chaos scripts/generate-protos scripts/lock-kafka-jars \
+	scripts/deploy-tools images/kafka/fetch-jars
 ARGS ?=
 
 help: ## list the targets
@@ -55,13 +57,34 @@ protos: $(READY) ## generate src/sottovoce/wire/v1 from protos
 baseline: $(READY) ## make the protos of now what later ones must not break (at a release)
 	$(BIN)/buf build protos --exclude-source-info --output protos/baseline.binpb
 
+# Options of `uv pip compile`: hashes, no name of a registry's host.
+PIN := $(BIN)/uv pip compile --universal --python-version 3.12 --generate-hashes --no-header \
+	--no-annotate --no-emit-index-url --no-emit-find-links --quiet
+
 requirements: $(READY) ## pin all dependencies again, with hashes
-	$(BIN)/uv pip compile pyproject.toml --all-extras --group dev --universal \
-		--python-version 3.12 --generate-hashes --no-header --no-annotate \
-		--no-emit-index-url --no-emit-find-links --output-file requirements/dev.txt --quiet
-	$(BIN)/uv pip compile --group bench --constraints requirements/dev.txt --universal \
-		--python-version 3.12 --generate-hashes --no-header --no-annotate \
-		--no-emit-index-url --no-emit-find-links --output-file requirements/bench.txt --quiet
+	$(PIN) pyproject.toml --all-extras --group dev --output-file requirements/dev.txt
+	$(PIN) --group bench --constraints requirements/dev.txt --output-file requirements/bench.txt
+	@$(MAKE) --no-print-directory image-requirements
+
+image-requirements: $(READY) ## of those pinned, what each image needs
+	for extra in producer consumer query dashboard; do \
+		$(PIN) pyproject.toml --extra $$extra --constraints requirements/dev.txt \
+			--output-file requirements/$$extra.txt || exit 1; \
+	done
+	printf 'hatchling\nsetuptools\n' | $(PIN) - --constraints requirements/dev.txt \
+		--output-file requirements/build.txt
+
+images: ## the images, with docker or buildah; TAG, REGISTRY, PYTHON_IMAGE as environment
+	@scripts/build-images
+
+kind-up: images ## a cluster by kind with the images loaded, for people with Docker
+	@scripts/kind-up
+
+e2e: $(READY) ## the chart on the cluster that KUBECONFIG names, from install to uninstall
+	@SOTTOVOCE_E2E=1 $(BIN)/pytest tests/e2e/cluster --capture=no $(ARGS)
+
+deploy-tools: $(READY) ## Helm 4 and 3, into .local/tools, for tests/deploy
+	@$(BIN)/python scripts/deploy-tools
 
 clean: ## remove all that was installed, downloaded or cached here
 	rm -rf .venv .local .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

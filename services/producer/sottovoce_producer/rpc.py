@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry
 from sottovoce.data_sets.data_set import DataSetError
 from sottovoce.kafka.errors import LogError
 from sottovoce.service.access import Access, GuardedServer, add_port
+from sottovoce.service.access.probes import health_server
 from sottovoce.service.access.technical import add_technical_services
 from sottovoce.wire.v1 import producer_pb2, producer_pb2_grpc
 from sottovoce_producer.accounts import Accounts
@@ -199,7 +200,10 @@ class Door:
                 "another, or 0 for none"
             ) from error
         self.address = f"{settings.rpc_host}:{bound}"
+        self._probes = health_server(settings, self._health)
         self._server.start()
+        if self._probes is not None:
+            self._probes.start()
         for name in ("", SERVICE):
             self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
 
@@ -207,3 +211,5 @@ class Door:
         """Say that it ends, let calls finish, end."""
         self._health.enter_graceful_shutdown()
         self._server.stop(_GRACE_SECONDS).wait()
+        if self._probes is not None:
+            self._probes.stop(None)

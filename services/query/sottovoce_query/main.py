@@ -12,6 +12,7 @@ from grpc_health.v1 import health, health_pb2
 import sottovoce
 from sottovoce.errors import SottovoceError
 from sottovoce.service.access import Access, GuardedServer, add_port
+from sottovoce.service.access.probes import async_health_server
 from sottovoce.service.access.technical import add_technical_services
 from sottovoce.service.logging import configure_logging, get_logger
 from sottovoce.service.metrics import new_registry, serve_metrics
@@ -144,14 +145,19 @@ class Query:
         guarded.add_generic_rpc_handlers((self._service.handler(), self._erasures.handler()))
         add_technical_services(guarded, settings, self._health, SERVICE_NAME, ERASURE_SERVICE_NAME)
         port = _listen(server, settings)
+        probes = async_health_server(settings, self._health)
         serve_metrics(settings, self._registry)
         await server.start()
+        if probes is not None:
+            await probes.start()
         get_logger().info("listening", address=f"{settings.query_host}:{port}")
         follower = Follower(settings, self)
         follower.start()
         while not self._shutdown.requested:
             await asyncio.sleep(0.1)
         await self._stop(server, follower)
+        if probes is not None:
+            await probes.stop(None)
         if follower.error is not None:
             raise follower.error
 

@@ -79,6 +79,8 @@ def run(settings: ConsumerSettings, shutdown: Shutdown) -> None:
             deltas_per_base=settings.deltas_per_base,
             accept_lost_records=settings.accept_lost_records,
         )
+        for data_set in data_sets:
+            metrics.lost.labels(data_set.name)  # 0 is told as well: an alert looks at it
         for (name, shard), count in lost.items():
             metrics.lost.labels(name).inc(count)
             log.warning("records are lost", data_set=name, shard=shard, count=count)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
-    help="Create, list and check the topics and data sets.",
+    help="Create, await, list and check the topics and data sets.",
 )
 
 
@@ -131,6 +131,22 @@ def _tell(wanted: DataSet, found: DataSet) -> None:
         f"data set {found.name} was there, with {shape}; it keeps its own {', '.join(differ)}, "
         "which are fixed with a data set"
     )
+
+
+@app.command()
+@with_kafka
+def wait(
+    kafka: KafkaSettings,
+    catalogue: Annotated[
+        bool, typer.Option("--catalogue", help="Until live is pinned to a catalogue as well.")
+    ] = False,
+    timeout: Annotated[float, typer.Option(min=0, help="Seconds to wait at most.")] = 300.0,
+) -> None:
+    """Wait until every topic and data set is there."""
+    from sottovoce.data_sets.waiting import wait_for_data_sets
+
+    for name in wait_for_data_sets(kafka, catalogue=catalogue, timeout=timeout):
+        typer.echo(f"data set {name} is there")
 
 
 @app.command("list")

@@ -50,6 +50,15 @@ class AccessSettings(BaseSettings):
         "callers", description="Who may list RPCs by reflection: open, callers, off"
     )
 
+    health_host: str = Field("127.0.0.1", description="Address that health_port is on")
+    health_port: int = Field(
+        0,
+        ge=0,
+        le=65_535,
+        description="Port of a second, plain gRPC that answers for health and nothing else, for "
+        "probes that speak no TLS; 0: none is served",
+    )
+
     @model_validator(mode="after")
     def _check(self) -> Self:
         if (self.tls_cert_file is None) != (self.tls_key_file is None):

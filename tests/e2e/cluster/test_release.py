@@ -1,0 +1,223 @@
+"""A release on a real cluster: install, ask, crash, upgrade, roll back, erase, uninstall.
+
+Each test is a step and takes the release on from where the one before left it.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+from tests.e2e.cluster.installation import (
+    ASKER,
+    CHART,
+    IMAGES,
+    NAME,
+    NAMESPACE,
+    RELEASE,
+    ask,
+    count_log,
+    figures,
+    get,
+    helm,
+    kubectl,
+    older_chart,
+    pods,
+    ready,
+    run,
+    wait_for,
+)
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
+KIND = ("--values", str(CHART / "values-kind.yaml"))
+OLDER = ("--set", "producer.simulator.rate=20", "--set", "query.drainSeconds=1")
+ADMITTED = 'sottovoce_consumer_listens_admitted_total{data_set="live"}'
+COMPONENTS = ("kafka", "producer", "consumer", "executor", "query", "dashboard")
+
+failed: list[str] = []
+steps: list[tuple[str, float]] = []
+
+
+@pytest.fixture(autouse=True)
+def step(request):
+    """Keep how long each step took; after one that failed the others make no sense."""
+    if failed:
+        pytest.fail(f"{failed[0]} failed before", pytrace=False)
+    began = time.monotonic()
+    yield
+    steps.append((request.node.name.removeprefix("test_"), time.monotonic() - began))
+    if getattr(request.node, "failed", False):
+        failed.append(request.node.name)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def table():
+    """At the end: the steps and their seconds."""
+    yield
+    print("\n\n| step | s |\n|---|---|")
+    for name, seconds in steps:
+        print(f"| {name.replace('_', ' ')} | {seconds:.0f} |")
+
+
+@pytest.fixture(scope="module")
+def namespace():
+    """A namespace in which pods must be restricted."""
+    run("kubectl", "delete", "namespace", NAMESPACE, "--ignore-not-found", "--timeout=180s")
+    run("kubectl", "create", "namespace", NAMESPACE)
+    label = "pod-security.kubernetes.io/enforce=restricted"
+    run("kubectl", "label", "namespace", NAMESPACE, label)
+    yield NAMESPACE
+    run("kubectl", "delete", "namespace", NAMESPACE, "--timeout=180s")
+
+
+def answered():
+    answer = ask("ask", "genres")
+    return answer if answer["shares"] else None
+
+
+def charges():
+    """The ledger's name, and how many charges each replica counts as held."""
+    return ask("budget", "show")
+
+
+def counted():
+    return figures("consumer", 9462)[ADMITTED]
+
+
+def recovered(component, uid):
+    pod = wait_for(f"another {component}", lambda: ready(component, besides=uid))
+    wait_for("an answer", answered)
+    return pod
+
+
+def test_install_until_the_first_answer(namespace, tmp_path):
+    began = time.monotonic()
+    helm("install", RELEASE, str(older_chart(tmp_path)), *KIND, *IMAGES, *OLDER)
+    kubectl("apply", "-f", "-", stdin=ASKER)
+    wait_for("the first answer", answered, seconds=300)
+    assert time.monotonic() - began < 300
+
+
+def test_everything_is_ready(namespace):
+    for component in COMPONENTS:
+        wait_for(component, lambda component=component: ready(component))
+    assert "Succeeded" in helm("test", RELEASE)
+
+
+def test_every_question_is_answered_through_the_service(namespace):
+    some = ask("ask", "top-tracks", "--size", "3")["entries"]
+    assert some
+    for question in (
+        ("top-artists",),
+        ("countries",),
+        ("distinct-listeners",),
+        ("distinct-tracks",),
+        ("distinct-artists",),
+        ("series",),
+        ("window", "1m"),
+        ("correlation",),
+        ("sample",),
+        ("status",),
+        ("search", some[0]["name"].split()[0]),
+    ):
+        assert ask("ask", *question)
+
+
+def test_answers_agree_with_the_log(namespace):
+    answer = ask("ask", "genres")
+    exact = count_log()["slices"]
+    start = answer["basis"]["range"]["start"]
+    from_ms = int(time.mktime(time.strptime(start, "%Y-%m-%dT%H:%M:%SZ")) - time.timezone) * 1000
+    plays = [each["plays"] for each in answer["shares"]]
+    # Each interval covers in 95 of 100 cases; half as wide again, all of them together do.
+    value = sum(each["value"] for each in plays)
+    slack = 1.5 * sum(each["upper"] - each["value"] for each in plays)
+    assert abs(value - exact[str(from_ms)]) <= slack
+
+
+@pytest.mark.parametrize("component", ["executor", "query", "consumer", "producer", "kafka"])
+def test_a_pod_that_is_killed_comes_back_and_answers_do(namespace, component):
+    (pod,) = pods(component)
+    kubectl("delete", "pod", pod["metadata"]["name"], "--grace-period=0", "--force")
+    recovered(component, pod["metadata"]["uid"])
+
+
+def test_upgrade_and_rollback_under_load_lose_no_budget(namespace):
+    before = charges()
+    helm(
+        "upgrade",
+        RELEASE,
+        str(CHART),
+        *KIND,
+        *IMAGES,
+        "--set",
+        "query.env.SOTTOVOCE_QUERY_WORKERS=3",
+    )
+    kubectl("rollout", "status", f"deployment/{NAME}-query", "--timeout=240s")
+    kubectl("rollout", "status", f"statefulset/{NAME}-producer", "--timeout=240s")
+    wait_for("an answer", answered)
+    between = charges()
+    helm("rollback", RELEASE, "1")
+    kubectl("rollout", "status", f"deployment/{NAME}-query", "--timeout=240s")
+    kubectl("rollout", "status", f"statefulset/{NAME}-producer", "--timeout=240s")
+    wait_for("an answer", answered)
+    after = charges()
+    assert before["ledger"] == between["ledger"] == after["ledger"]
+
+
+def test_nothing_was_lost_or_counted_twice(namespace):
+    kubectl("scale", f"statefulset/{NAME}-producer", "--replicas=0")
+    wait_for("the producer's end", lambda: not pods("producer") or None)
+    exact = count_log()
+    assert exact["listens"] > 1_000
+    assert exact["events"] == exact["listens"]
+    wait_for("the last listen", lambda: counted() >= exact["listens"] or None, seconds=120)
+    assert counted() == exact["listens"]
+    kubectl("scale", f"statefulset/{NAME}-producer", "--replicas=1")
+    wait_for("the producer", lambda: ready("producer"))
+
+
+def test_a_listener_is_erased(namespace):
+    exact = count_log()
+    listener = exact["busiest"]
+    target = f"deployment/{NAME}-query"
+    told = ("exec", "-i", target, "-c", "query", "--", "sottovoce", "erase", "request", "-")
+    erasure = kubectl(*told, stdin=listener).split()[-1]
+
+    def rebuilt():
+        told = ("exec", target, "-c", "query", "--", "sottovoce", "erase", "status", erasure)
+        rows = json.loads(kubectl(*told, "--format", "json"))
+        beyond = {"rebuilt", "tombstoned", "gone"}
+        return all(each["step"] in beyond for each in rows) or None
+
+    wait_for("the cells without the listener", rebuilt, seconds=300)
+    wait_for("an answer", answered)
+
+
+def test_uninstall_keeps_the_data_and_leaves_nothing_else(namespace):
+    helm("uninstall", RELEASE, "--wait", "--timeout", "300s")
+    kubectl("delete", "pod", "asker", "--grace-period=0", "--force")
+    kinds = (
+        "pods,services,deployments,statefulsets,jobs,configmaps,secrets,serviceaccounts,roles,"
+        "rolebindings,networkpolicies,poddisruptionbudgets,persistentvolumeclaims"
+    )
+
+    def left():
+        return {
+            f"{each['kind']}/{each['metadata']['name']}"
+            for each in get(kinds)
+            if each["metadata"]["name"] not in ("kube-root-ca.crt", "default")
+        }
+
+    kept = {f"Secret/{NAME}-vault-key", f"PersistentVolumeClaim/data-{NAME}-kafka-0"}
+    wait_for("the end of everything else", lambda: left() == kept or None, seconds=120)
+
+
+def test_a_new_install_takes_up_what_was_kept(namespace):
+    helm("install", RELEASE, str(CHART), *KIND, *IMAGES)
+    kubectl("apply", "-f", "-", stdin=ASKER)
+    wait_for("an answer", answered, seconds=300)
+    assert count_log()["listens"] > 1_000
+    helm("uninstall", RELEASE, "--wait", "--timeout", "300s")
