@@ -138,7 +138,14 @@ class ListensStream:
         Raises:
             SottovoceError: why it does not.
         """
-        if self._query.isActive:
+        try:
+            active = self._query.isActive
+        except (Py4JError, OSError) as error:
+            raise StreamFailedError(
+                "Spark's JVM is gone: it was killed, or ran out of memory; the next start goes on "
+                "where the last commit stands"
+            ) from error
+        if active:
             return
         if self._failure is not None:
             raise self._failure

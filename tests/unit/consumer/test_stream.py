@@ -1,8 +1,11 @@
 """What Spark's errors say, in a sentence."""
 
+import pytest
+from py4j.protocol import Py4JNetworkError
+
 from sottovoce.kafka.errors import LostRecordsError
 from sottovoce_consumer.errors import StreamFailedError
-from sottovoce_consumer.stream import failure_of
+from sottovoce_consumer.stream import ListensStream, failure_of
 
 SPARK = """[STREAM_FAILED] Query [id = 1, runId = 2] terminated with exception: {reason}
 === Streaming Query ===
@@ -29,3 +32,20 @@ def test_an_error_of_ours_comes_back_as_itself():
 def test_an_exception_without_a_reason_is_told_too():
     assert "it gave no reason" in str(failure_of(Exception("")))
     assert str(failure_of(None)) == "Spark's query ended: None"
+
+
+class GoneJvm:
+    def __init__(self, error):
+        self._error = error
+
+    @property
+    def isActive(self):
+        raise self._error
+
+
+@pytest.mark.parametrize("error", [Py4JNetworkError("no answer"), ConnectionRefusedError()])
+def test_a_jvm_that_is_gone_is_told_in_a_sentence(error):
+    stream = ListensStream.__new__(ListensStream)
+    stream._query = GoneJvm(error)
+    with pytest.raises(StreamFailedError, match="Spark's JVM is gone"):
+        stream.check()
