@@ -193,7 +193,6 @@ def failure_of(error: Exception | None) -> SottovoceError:
         found = re.search(rf"\b{name}: (.+)", text)
         if found is not None:
             return kind(found.group(1).strip().removesuffix("'").removesuffix('"'))
-    lines = [line.strip() for line in text.splitlines() if line.strip()] or ["it gave no reason"]
-    # Behind the reason Spark tells its own state, line by line.
-    told = [line for line in lines if "terminated with exception" in line]
-    return StreamFailedError(f"Spark's query ended: {(told or lines[-1:])[0]}")
+    reason = text.partition("=== Streaming Query ===")[0]  # behind it stands Spark's own state
+    lines = [line.strip() for line in (reason or text).splitlines() if line.strip()]
+    return StreamFailedError(f"Spark's query ended: {(lines or ['it gave no reason'])[-1]}")
