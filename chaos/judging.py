@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from sottovoce.data_sets.data_set import DataSet
+from sottovoce.data_sets.registry import Registry
 from sottovoce.data_sets.topic_settings import create_topics, topic_specs
 from sottovoce.kafka import KafkaSettings, LogReader, Topics
 from sottovoce.kafka.offsets import last_stable_offsets
@@ -61,6 +62,15 @@ class Counted:
     indexes: Mapping[tuple[str, int, int], bytes]
     totals: Mapping[tuple[str, int], tuple[object, ...]]
     letters: Mapping[bytes, bytes]
+
+
+def made_in(settings: KafkaSettings) -> list[DataSet]:
+    """Return the data sets as they were made."""
+    registry = Registry(settings)
+    try:
+        return list(registry.data_sets.values())
+    finally:
+        registry.close()
 
 
 def is_counted(settings: KafkaSettings, data_sets: list[DataSet]) -> bool:

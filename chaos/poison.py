@@ -16,7 +16,7 @@ from benchmarks.made_up_log import MadeUpListens, batches
 from benchmarks.processes import Child, weigh_session
 from confluent_kafka import Producer
 
-from chaos.judging import Check, is_counted
+from chaos.judging import Check, is_counted, made_in
 from sottovoce.data_sets.data_set import DAY_MS, HOUR_MS
 from sottovoce.kafka import LogReader
 from sottovoce.local.metrics_page import read_metrics
@@ -93,7 +93,8 @@ class Watched:
 
     def wait_counted(self) -> None:
         """Return when everything is counted that the log holds by then."""
-        while not is_counted(self._ground.settings, self._ground.data_sets):
+        data_sets = made_in(self._ground.settings)
+        while not is_counted(self._ground.settings, data_sets):
             self._child.check()
             if time.monotonic() - self._began > _PATIENCE:
                 raise TimeoutError(f"not all is counted after {_PATIENCE:.0f} s")
@@ -120,9 +121,8 @@ def main(seed: int, records: int, say: Callable[[str], None]) -> list[Check]:
             ("down for an hour", _down_for_an_hour),
         ):
             say(f"{name}: writing and counting")
-            wanted = records
             sent_before = sent.total()
-            seen = work(ground, seed, wanted, sent)
+            seen = work(ground, seed, records, sent)
             told = (
                 f"{sent.total() - sent_before:,} records in {seen.seconds:.1f} s, lag up to "
                 f"{seen.most_lag:,.0f}, memory up to {seen.most_bytes / 1024**2:,.0f} MiB"
@@ -226,7 +226,7 @@ def _write_good(ground: Ground, seed: int, records: int, sent: Counter[str]) -> 
 def _check_counts(name: str, ground: Ground, sent: Counter[str]) -> Check:
     """Compare what was sent with what was admitted, refused, and has its dead letter."""
     found: Counter[str] = Counter()
-    for view in read_views(ground.settings, [ground.live]).values():
+    for view in read_views(ground.settings, made_in(ground.settings)).values():
         if view.progress is not None:
             found[""] += view.progress.admitted
             for each in view.progress.refused:

@@ -113,7 +113,7 @@ class Run:
         wait_until(lambda: not system.parts["importer"].running, "the last import is done", _REST)
         system.parts["importer"].stop()
         system.parts["producer"].stop()
-        data_sets = system.data_sets
+        data_sets = judging.made_in(system.kafka)
         wait_until(
             lambda: judging.is_counted(system.kafka, data_sets), "all listens are counted", _REST
         )
@@ -122,7 +122,8 @@ class Run:
 
     def _checks(self, asker: Asker, unanswered: int, result: Result) -> list[Check]:
         system = self._system
-        kafka, data_sets = system.kafka, system.data_sets
+        kafka = system.kafka
+        data_sets = judging.made_in(kafka)
         by_name = {each.name: each for each in data_sets}
         never = [each.fault.number for each in result.outcomes if each.live is None]
         lost = result.deaths["consumer"][_LOST_RECORDS]

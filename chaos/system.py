@@ -26,10 +26,9 @@ from chaos.waiting import wait_until
 from sottovoce.catalogue import read_catalogue
 from sottovoce.client import Client, QueryError
 from sottovoce.data_sets.creation import create_data_sets
-from sottovoce.data_sets.data_set import PROFILES, SECOND_MS, DataSet
+from sottovoce.data_sets.data_set import PROFILES, SECOND_MS
 from sottovoce.data_sets.pinning import pin
 from sottovoce.data_sets.publishing import publish_catalogue
-from sottovoce.data_sets.registry import Registry
 from sottovoce.data_sets.terms import Terms
 from sottovoce.kafka import KafkaSettings
 from sottovoce.local import ports
@@ -102,15 +101,6 @@ class System:
             ),
             **{name: child_part(self._replica(name)) for name in REPLICAS},
         }
-
-    @property
-    def data_sets(self) -> list[DataSet]:
-        """What was made."""
-        registry = Registry(self.kafka)
-        try:
-            return list(registry.data_sets.values())
-        finally:
-            registry.close()
 
     @contextmanager
     def running(self) -> Iterator[Pulse]:

@@ -138,7 +138,14 @@ class ListensStream:
         Raises:
             SottovoceError: why it does not.
         """
-        if self._query.isActive:
+        try:
+            active = self._query.isActive
+        except (Py4JError, OSError) as error:
+            raise StreamFailedError(
+                "Spark's JVM is gone: it was killed, or ran out of memory; the next start goes on "
+                "where the last commit stands"
+            ) from error
+        if active:
             return
         if self._failure is not None:
             raise self._failure
@@ -186,7 +193,6 @@ def failure_of(error: Exception | None) -> SottovoceError:
         found = re.search(rf"\b{name}: (.+)", text)
         if found is not None:
             return kind(found.group(1).strip().removesuffix("'").removesuffix('"'))
-    lines = [line.strip() for line in text.splitlines() if line.strip()] or ["it gave no reason"]
-    # Behind the reason Spark tells its own state, line by line.
-    told = [line for line in lines if "terminated with exception" in line]
-    return StreamFailedError(f"Spark's query ended: {(told or lines[-1:])[0]}")
+    reason = text.partition("=== Streaming Query ===")[0]  # behind it stands Spark's own state
+    lines = [line.strip() for line in (reason or text).splitlines() if line.strip()]
+    return StreamFailedError(f"Spark's query ended: {(lines or ['it gave no reason'])[-1]}")

@@ -1,22 +1,27 @@
 """What Spark's errors say, in a sentence."""
 
+import pytest
+from py4j.protocol import Py4JNetworkError
+
 from sottovoce.kafka.errors import LostRecordsError
 from sottovoce_consumer.errors import StreamFailedError
-from sottovoce_consumer.stream import failure_of
+from sottovoce_consumer.stream import ListensStream, failure_of
 
-SPARK = """[STREAM_FAILED] Query [id = 1, runId = 2] terminated with exception: {reason}
+SPARK = """org.apache.spark.SparkException: something failed
+{reason}
 === Streaming Query ===
 Identifier: [id = 1, runId = 2]
 Current State: ACTIVE
 Thread State: RUNNABLE
+Logical Plan:
++- StreamingDataSourceV2ScanRelation[kind#0, data_set#1] listens
 """
 
 
 def test_the_reason_is_told_and_not_spark_s_state():
     found = failure_of(Exception(SPARK.format(reason="the disk is full")))
     assert isinstance(found, StreamFailedError)
-    assert "the disk is full" in str(found)
-    assert "Thread State" not in str(found)
+    assert str(found) == "Spark's query ended: the disk is full"
 
 
 def test_an_error_of_ours_comes_back_as_itself():
@@ -29,3 +34,20 @@ def test_an_error_of_ours_comes_back_as_itself():
 def test_an_exception_without_a_reason_is_told_too():
     assert "it gave no reason" in str(failure_of(Exception("")))
     assert str(failure_of(None)) == "Spark's query ended: None"
+
+
+class GoneJvm:
+    def __init__(self, error):
+        self._error = error
+
+    @property
+    def isActive(self):
+        raise self._error
+
+
+@pytest.mark.parametrize("error", [Py4JNetworkError("no answer"), ConnectionRefusedError()])
+def test_a_jvm_that_is_gone_is_told_in_a_sentence(error):
+    stream = ListensStream.__new__(ListensStream)
+    stream._query = GoneJvm(error)
+    with pytest.raises(StreamFailedError, match="Spark's JVM is gone"):
+        stream.check()
