@@ -27,8 +27,8 @@ class MemoryErasures(ErasureLog):
             self.book.apply(key, value, offset)
         return self._position > first
 
-    def _write(self, key, value):
-        self.records.append((key, value))
+    def _write(self, records):
+        self.records += records.items()
 
     def close(self):
         pass
