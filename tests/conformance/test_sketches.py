@@ -339,7 +339,7 @@ def test_what_is_no_item_is_refused(case, items):
 @pytest.mark.parametrize(
     "items",
     [[], (), np.array([]), np.array([], dtype=object), pa.array([]), pa.chunked_array([[]])],
-    ids=repr,
+    ids=["list", "tuple", "floats", "objects", "arrow array", "arrow chunks"],
 )  # fmt: skip
 def test_no_items_change_nothing_in_whatever_form(case, items):
     sketch = case.make()
