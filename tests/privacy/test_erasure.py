@@ -5,14 +5,21 @@ from every answer that changes. So none does: what was released stays, nothing i
 sample of real rows goes for good, and a slice that an erasure left empty looks like any other.
 """
 
+import threading
+import time
+
 import numpy as np
 import pytest
 from tests.memory_erasures import rebuilt, register_of
 from tests.memory_log import MemoryLog, SharedLog
 from tests.privacy.made_up_gate import LIVE, START, World, content_of, draw_heard
+from tests.privacy.real_gate import LIVE as REAL
+from tests.privacy.real_gate import RealLog, settings_of
 from tests.unit.query.conftest import book_of, hold, opened_for
-from tests.unit.query.crowd import Crowd
+from tests.unit.query.crowd import Crowd, make_catalogue
 
+from sottovoce.erasure.log import ErasureLog
+from sottovoce.kafka import Topics, TransactionalWriter
 from sottovoce.wire.keys import CellKey
 from sottovoce.wire.v1 import query_pb2
 from sottovoce_query.gate import Series
@@ -253,3 +260,61 @@ def test_a_floor_at_the_first_cell_that_is_there_is_caught(monkeypatch):
     crowd, cells = emptied()
     monkeypatch.setattr(HeldCells, "floor_ms", property(lambda self: self.starts[0]))
     assert floor(crowd, cells) != floor(crowd, hold(crowd))
+
+
+def test_over_a_real_log_every_replica_withdraws_by_itself_and_after_a_restart(
+    broker, topic_prefix
+):
+    random = np.random.default_rng(9)
+    heard = [draw_heard(random, 40, 300, 12, REAL) for _ in range(2)]
+    catalogue = make_catalogue()
+    cells = [lambda at, each=each: content_of(each, catalogue, at, REAL) for each in heard]
+    log = RealLog(settings_of(broker, topic_prefix), cells)
+    replicas = [log.materialiser(**ALLOWED) for _ in range(2)]
+    ended = threading.Event()
+    threads = [threading.Thread(target=each.follow, args=(ended,)) for each in replicas]
+
+    def rows(replica, number):
+        gate = replica.sources.by_name["live"].gate
+        asked = log.range(number, number + 1)
+        found = gate.sample(asked, 1_000, query_pb2.SAMPLE_KIND_REAL).rows
+        return sorted((row.track_key, row.time_ms, row.country) for row in found)
+
+    for each in threads:
+        each.start()
+    try:
+        before = rows(replicas[0], 0)
+        stays = rows(replicas[0], 1)
+        assert before
+        wait_until(lambda: rows(replicas[1], 0) == before)
+        erase_in(log, log.starts[:1])
+        for replica in replicas:
+            wait_until(lambda replica=replica: rows(replica, 0) == [])
+    finally:
+        ended.set()
+        for each in threads:
+            each.join(20)
+    restarted = log.materialiser(**ALLOWED)
+    for replica in (*replicas, restarted):
+        assert rows(replica, 0) == []
+        assert rows(replica, 1) == stays
+        replica.close()
+
+
+def erase_in(log, slices):
+    """Write what the consumer writes once it has rebuilt cells of these slices."""
+    with ErasureLog(log.settings) as erasures:
+        asked = erasures.request(b"\xab" * 16, [("live", 0)])
+    records = []
+    rebuilt(records, asked.erasure, log.data_set, slices)
+    writer = TransactionalWriter(log.settings, "consumer")
+    with writer.transaction():
+        for key, value in records:
+            writer.produce(Topics(log.settings.kafka_topic_prefix).erasures, key, value)
+
+
+def wait_until(done, seconds=20.0):
+    give_up = time.monotonic() + seconds
+    while not done():
+        assert time.monotonic() < give_up
+        time.sleep(0.05)

@@ -87,6 +87,14 @@ def remains(
                 until_ms=None,
             )
         )
+    if any(state.tombstones for mine in steps.values() for state in mine):
+        found.append(
+            Remainder(
+                what="names of tracks that no cell counts any more, until compaction takes them",
+                where=topics.tracks,
+                until_ms=None,
+            )
+        )
     found.append(
         Remainder(
             what="this erasure's request, states and certificate, which name the pseudonym; "

@@ -116,9 +116,6 @@ def test_whoever_has_only_the_pseudonym_forgets_the_same(writer):
     writer.write([row("a", NOON)])
     assert writer.accounts.forget_listener(writer.accounts.resolve("a")) == BACK
     assert outcomes(writer.write([row("a", NOON)])) == {"resting": 1}
-    before = len(writer.log.records)
-    assert writer.accounts.forget_listener((1, 2)) == BACK
-    assert len(writer.log.records) == before
 
 
 def test_a_rest_goes_on_until_the_day_after_the_erasure_and_is_never_shortened(writer):
@@ -186,3 +183,44 @@ def test_only_the_owner_acts():
             refused += 1
             assert each.log.records == []
     assert refused == 1
+
+
+def retirements(writer, pseudonym):
+    key = retired_key(pseudonym_bytes(pseudonym))
+    return [
+        name
+        for name in DATA_SETS
+        for written, _, _ in writer.log.of(writer.topics.listens(name))
+        if written == key
+    ]
+
+
+def test_a_pseudonym_that_nobody_has_is_retired_so_that_an_erasure_of_it_ends(writer):
+    stranger = (3, 4)
+    writer.write([row("a", NOON)])
+    assert writer.accounts.forget_listener(stranger) == BACK
+    assert retirements(writer, stranger) == list(DATA_SETS)
+    assert {topic for topic, *_ in writer.log.records[-2:]} == {
+        writer.topics.listens(name) for name in DATA_SETS
+    }
+
+
+def test_of_several_writers_none_retires_whom_another_may_know_until_all_were_asked():
+    writer = MemoryWriter(now_ms=NOON, writers=2)
+    stranger = (3, 4)
+    assert writer.accounts.writers == 2
+    writer.accounts.forget_listener(stranger)
+    assert retirements(writer, stranger) == []
+    writer.accounts.forget_listener(stranger, all_others_asked=True)
+    assert retirements(writer, stranger) == list(DATA_SETS)
+
+
+def test_a_name_that_was_taken_back_is_told_again_when_the_track_is_played(writer):
+    writer.write([row("a", NOON)])
+    told = writer.log.of(writer.topics.tracks)
+    writer.write([row("b", NOON)])
+    assert writer.log.of(writer.topics.tracks) == told
+    writer.writer.state.track_names.forget(told[0][0])
+    writer.write([row("c", NOON)])
+    assert writer.log.of(writer.topics.tracks) == told * 2
+    writer.writer.state.track_names.forget(b"never told there")

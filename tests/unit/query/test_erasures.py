@@ -11,6 +11,7 @@ import pytest
 from tests.memory_erasures import MemoryErasures, rebuilt, register_of
 from tests.unit.query.crowd import HISTORY, LIVE
 
+from sottovoce.catalogue import artist_key
 from sottovoce.client import (
     AsyncClient,
     BadQuestion,
@@ -19,10 +20,12 @@ from sottovoce.client import (
     NotFound,
     Unavailable,
 )
+from sottovoce.client.erasures import STEPS
 from sottovoce.erasure import SigningKey, Statement
-from sottovoce.erasure.book import DENIED, GONE, REBUILT, TOMBSTONED
+from sottovoce.erasure.book import DENIED, GONE, NOTHING, REBUILT, TOMBSTONED, step_name
 from sottovoce.erasure.certificate import from_json
-from sottovoce.wire.v1 import erasure_service_pb2, erasure_service_pb2_grpc
+from sottovoce.wire.v1 import data_set_pb2, erasure_service_pb2, erasure_service_pb2_grpc
+from sottovoce_query.tracks import TrackNames
 
 WHO, OTHER = "ab" * 16, "cd" * 16
 KEY = SigningKey.create()
@@ -229,3 +232,32 @@ def test_slices_that_an_erasure_rebuilt_are_known_after_a_restart(records, regis
     assert register.touched("history") == set()
     assert register_of(records, [LIVE]).touched("live") == {30_000, 60_000}
     assert MemoryErasures(records).book.touched == {"live": {30_000, 60_000}}
+
+
+def test_the_clients_steps_are_those_of_the_book():
+    assert tuple(map(step_name, (NOTHING, DENIED, REBUILT, TOMBSTONED, GONE))) == STEPS
+
+
+def test_a_name_that_is_taken_back_goes_from_memory_and_from_kept_answers():
+    names = TrackNames()
+
+    def tell(low, title, artist):
+        told = data_set_pb2.TrackName(track_high=1, track_low=low, title=title, artist=artist)
+        names.apply(key_of(low), told.SerializeToString())
+
+    def key_of(low):
+        return (1).to_bytes(8, "big") + low.to_bytes(8, "big")
+
+    tell(5, "One", "Shared")
+    tell(6, "Two", "Shared")
+    tell(7, "Three", "Alone")
+    before = names.version
+    names.apply(key_of(6), None)
+    names.apply(key_of(7), None)
+    names.apply(key_of(8), None)  # of a track that was never told
+    assert names.version == before + 2
+    assert [names.get(low) is None for low in (5, 6, 7)] == [False, True, True]
+    assert names.artist_name(artist_key("Shared")) == "Shared"
+    assert names.artist_name(artist_key("Alone")) is None
+    tell(7, "Three", "Alone")  # it was asked for in vain meanwhile
+    assert names.version == before + 3
