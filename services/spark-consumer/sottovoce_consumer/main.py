@@ -34,7 +34,7 @@ from sottovoce_consumer.stream import ListensStream, run_in, start_session
 EXIT_LOST_RECORDS: Final = 3
 IDLE_SECONDS: Final = 1.0
 TRANSACTION_TIMEOUT_MS: Final = 40_000
-"""A batch of poison has as many dead letters as records, in one transaction: if that is aborted, the
+"""A batch of poison has as many dead letters as records, in one transaction: if it is aborted, the
 same batch comes again at every start."""
 
 
