@@ -52,29 +52,31 @@ class Seen:
         seconds: from its start, or that of the writing, until all was counted.
         most_bytes: the most memory that it and its children took, shared pages shared out.
         most_lag: the greatest lag that its metrics told.
+        restarts: how often it ended by itself and was started again.
     """
 
     seconds: float = 0.0
     most_bytes: int = 0
     most_lag: float = 0.0
+    restarts: int = 0
 
 
 class Watched:
-    """A consumer, weighed and asked for its lag all the time; ended with the block."""
+    """A consumer, weighed and asked for its lag all the time, started again if it ends.
+
+    Args:
+        ground: the broker.
+        settings: of the consumer.
+    """
 
     def __init__(self, ground: Ground, **settings: str) -> None:
         self.seen = Seen()
         self._began = time.monotonic()
         self._port = free_port()
         told = {"metrics_port": str(self._port), **settings}
-        environment = {f"SOTTOVOCE_{name.upper()}": value for name, value in told.items()}
+        self._environment = {f"SOTTOVOCE_{name.upper()}": value for name, value in told.items()}
         self._ground = ground
-        self._child = Child(
-            "consumer",
-            ["-m", "sottovoce_consumer.main"],
-            ground.folder,
-            ground.environment | environment,
-        )
+        self._child = self._start()
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="watch", daemon=True)
 
@@ -95,11 +97,21 @@ class Watched:
         """Return when everything is counted that the log holds by then."""
         data_sets = made_in(self._ground.settings)
         while not is_counted(self._ground.settings, data_sets):
-            self._child.check()
+            if not self._child.running:
+                self.seen.restarts += 1
+                self._child = self._start()
             if time.monotonic() - self._began > _PATIENCE:
                 raise TimeoutError(f"not all is counted after {_PATIENCE:.0f} s")
             time.sleep(0.3)
         self.seen.seconds = time.monotonic() - self._began
+
+    def _start(self) -> Child:
+        return Child(
+            "consumer",
+            ["-m", "sottovoce_consumer.main"],
+            self._ground.folder,
+            self._ground.environment | self._environment,
+        )
 
     def _watch(self) -> None:
         while not self._over.wait(0.2):
@@ -125,7 +137,8 @@ def main(seed: int, records: int, say: Callable[[str], None]) -> list[Check]:
             seen = work(ground, seed, records, sent)
             told = (
                 f"{sent.total() - sent_before:,} records in {seen.seconds:.1f} s, lag up to "
-                f"{seen.most_lag:,.0f}, memory up to {seen.most_bytes / 1024**2:,.0f} MiB"
+                f"{seen.most_lag:,.0f}, memory up to {seen.most_bytes / 1024**2:,.0f} MiB, "
+                f"{seen.restarts} restarts"
             )
             checks += [
                 Check(f"{name}: memory is bounded", told, seen.most_bytes < MOST_BYTES),

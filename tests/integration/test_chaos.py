@@ -29,7 +29,7 @@ def chaos(*arguments: str) -> str:
 
 
 def test_after_ten_faults_everything_holds(tmp_path: Path) -> None:
-    told = chaos("--seed=12", "--faults=10", f"--folder={tmp_path}")
+    told = chaos("--seed=64", "--faults=10", f"--folder={tmp_path}")
     assert "FAIL" not in told
     assert "after 10 faults" in told
     assert "ok   cells as an undisturbed consumer makes them" in told

@@ -33,6 +33,9 @@ from sottovoce_consumer.stream import ListensStream, run_in, start_session
 
 EXIT_LOST_RECORDS: Final = 3
 IDLE_SECONDS: Final = 1.0
+TRANSACTION_TIMEOUT_MS: Final = 40_000
+"""A batch of poison has as many dead letters as records, in one transaction: if it is aborted, the
+same batch comes again at every start."""
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -72,7 +75,9 @@ def run(settings: ConsumerSettings, shutdown: Shutdown) -> None:
         data_sets = [registry.data_set(name) for name in settings.data_sets]
         registry.close()
         # Fence whoever was here before, and only then read what it left.
-        writer = TransactionalWriter(settings, "consumer")
+        writer = TransactionalWriter(
+            settings, "consumer", transaction_timeout_ms=TRANSACTION_TIMEOUT_MS
+        )
         books, lost = open_books(
             settings,
             data_sets,

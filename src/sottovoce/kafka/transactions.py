@@ -28,13 +28,20 @@ class TransactionalWriter:
         settings: where Kafka is.
         transactional_id: fixed for the role, such as "writer-0".
         timeout: seconds for `init_transactions` and for a commit.
+        transaction_timeout_ms: how long a transaction may be open; for so long a writer that died
+            holds up who reads what it wrote, unless it starts again before.
 
     Raises:
         FatalWriteError: the broker can't be reached, or refuses.
     """
 
     def __init__(
-        self, settings: KafkaSettings, transactional_id: str, *, timeout: float = 30.0
+        self,
+        settings: KafkaSettings,
+        transactional_id: str,
+        *,
+        timeout: float = 30.0,
+        transaction_timeout_ms: int = TRANSACTION_TIMEOUT_MS,
     ) -> None:
         self.transactional_id = f"{settings.kafka_topic_prefix}{transactional_id}"
         self._timeout = timeout
@@ -42,7 +49,7 @@ class TransactionalWriter:
         self._producer = Producer(
             settings.client_config(
                 transactional_id=self.transactional_id,
-                transaction_timeout_ms=TRANSACTION_TIMEOUT_MS,
+                transaction_timeout_ms=transaction_timeout_ms,
                 enable_idempotence=True,
                 acks="all",
                 linger_ms=5,
