@@ -3,13 +3,13 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo smoke bench bench-report test check lint types imports protos-check protos baseline requirements image-requirements images kind-up e2e deploy-tools clean
+.PHONY: help demo smoke bench bench-report test check lint types imports protos-check dashboards-check protos baseline requirements image-requirements images kind-up e2e deploy-tools clean
 
 BIN := .venv/bin
 READY := .venv/set-up
 BENCH_READY := .venv/bench-set-up
 PYTHON_FILES := src services tests benchmarks scripts/generate-protos scripts/lock-kafka-jars \
-	scripts/deploy-tools images/kafka/fetch-jars
+	scripts/deploy-tools scripts/generate-dashboards images/kafka/fetch-jars
 ARGS ?=
 
 help: ## list the targets
@@ -30,7 +30,7 @@ bench: $(BENCH_READY) ## the benchmarks, about a quarter of an hour; ARGS="consu
 bench-report: $(BENCH_READY) ## docs/benchmarks.md and its plots, from the results of make bench
 	@$(BIN)/python -m benchmarks.report
 
-check: $(READY) lint types imports protos-check ## what CI checks besides the tests
+check: $(READY) lint types imports protos-check dashboards-check ## what CI checks besides the tests
 
 lint: $(READY) ## style and format
 	$(BIN)/ruff check $(PYTHON_FILES)
@@ -46,6 +46,9 @@ protos-check: $(READY) ## lint, breaking changes, drift of the generated code
 	$(BIN)/buf lint protos
 	$(BIN)/buf breaking protos --against protos/baseline.binpb
 	$(BIN)/python scripts/generate-protos --check
+
+dashboards-check: $(READY) ## drift of Grafana's dashboards
+	$(BIN)/python scripts/generate-dashboards --check
 
 protos: $(READY) ## generate src/sottovoce/wire/v1 from protos
 	$(BIN)/python scripts/generate-protos
