@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import time
+from datetime import datetime
 
 import pytest
 from tests.e2e.cluster.installation import (
@@ -78,8 +79,14 @@ def answered():
 
 
 def charges():
-    """The ledger's name, and how many charges each replica counts as held."""
+    """The ledger's name, and what slices have spent."""
     return ask("budget", "show")
+
+
+def spent(budget):
+    """What each slice of live has spent, by its start."""
+    (live,) = [each for each in budget["data_sets"] if each["data_set"] == "live"]
+    return {each["start"]: each["spent"] for each in live["slices"]}
 
 
 def counted():
@@ -107,10 +114,10 @@ def test_everything_is_ready(namespace):
 
 
 def test_every_question_is_answered_through_the_service(namespace):
-    some = ask("ask", "top-tracks", "--size", "3")["entries"]
-    assert some
+    track = ask("ask", "top-tracks", "--size", "3")["entries"][0]["track"]
     for question in (
         ("top-artists",),
+        ("genres",),
         ("countries",),
         ("distinct-listeners",),
         ("distinct-tracks",),
@@ -120,16 +127,19 @@ def test_every_question_is_answered_through_the_service(namespace):
         ("correlation",),
         ("sample",),
         ("status",),
-        ("search", some[0]["name"].split()[0]),
+        ("trends", "--count", "1"),
+        ("played", track["id"]),
+        ("similar", track["id"]),
+        ("search", track["title"].split()[0]),
     ):
-        assert ask("ask", *question)
+        assert ask("ask", *question), question
 
 
 def test_answers_agree_with_the_log(namespace):
     answer = ask("ask", "genres")
     exact = count_log()["slices"]
-    start = answer["basis"]["range"]["start"]
-    from_ms = int(time.mktime(time.strptime(start, "%Y-%m-%dT%H:%M:%SZ")) - time.timezone) * 1000
+    start = datetime.fromisoformat(answer["basis"]["range"]["start"])
+    from_ms = int(start.timestamp()) * 1000
     plays = [each["plays"] for each in answer["shares"]]
     # Each interval covers in 95 of 100 cases; half as wide again, all of them together do.
     value = sum(each["value"] for each in plays)
@@ -165,6 +175,12 @@ def test_upgrade_and_rollback_under_load_lose_no_budget(namespace):
     wait_for("an answer", answered)
     after = charges()
     assert before["ledger"] == between["ledger"] == after["ledger"]
+    for earlier, later in ((before, between), (between, after)):
+        still = spent(later)
+        both = still.keys() & spent(earlier).keys()
+        assert both
+        for start in both:
+            assert still[start] >= spent(earlier)[start]
 
 
 def test_nothing_was_lost_or_counted_twice(namespace):
