@@ -35,7 +35,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 KIND = ("--values", str(CHART / "values-kind.yaml"))
 OLDER = ("--set", "producer.simulator.rate=20", "--set", "query.drainSeconds=1")
 ADMITTED = 'sottovoce_consumer_listens_admitted_total{data_set="live"}'
-COMPONENTS = ("kafka", "producer", "consumer", "executor", "query", "dashboard")
+COMPONENTS = ("kafka", "producer", "consumer", "executor", "query", "dashboard", "admin")
 
 failed: list[str] = []
 steps: list[tuple[str, float]] = []
@@ -198,13 +198,12 @@ def test_nothing_was_lost_or_counted_twice(namespace):
 def test_a_listener_is_erased(namespace):
     exact = count_log()
     listener = exact["busiest"]
-    target = f"deployment/{NAME}-query"
-    told = ("exec", "-i", target, "-c", "query", "--", "sottovoce", "erase", "request", "-")
-    erasure = kubectl(*told, stdin=listener).split()[-1]
+    admin = ("exec", "-i", f"deployment/{NAME}-admin", "--")
+    erasure = kubectl(*admin, "sottovoce", "erase", "request", "-", stdin=listener).split()[-1]
 
     def rebuilt():
-        told = ("exec", target, "-c", "query", "--", "sottovoce", "erase", "status", erasure)
-        rows = json.loads(kubectl(*told, "--format", "json"))
+        told = ("sottovoce", "erase", "status", erasure, "--format", "json")
+        rows = json.loads(kubectl(*admin, *told))
         beyond = {"rebuilt", "tombstoned", "gone"}
         return all(each["step"] in beyond for each in rows) or None
 
