@@ -6,10 +6,16 @@ Each test is a step and takes the release on from where the one before left it.
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import subprocess
+import sys
 import time
 from datetime import datetime
+from pathlib import Path
 
 import pytest
+from tests.conftest import REPOSITORY
 from tests.e2e.cluster.installation import (
     ASKER,
     CHART,
@@ -133,6 +139,38 @@ def test_every_question_is_answered_through_the_service(namespace):
         ("search", track["title"].split()[0]),
     ):
         assert ask("ask", *question), question
+
+
+def test_the_notes_work_word_for_word(namespace, tmp_path):
+    tools = f"{REPOSITORY / '.local' / 'tools'}:{Path(sys.executable).parent}:{os.environ['PATH']}"
+    if shutil.which("grpcurl", path=tools) is None:
+        pytest.skip("needs grpcurl")
+    lines = [each.strip() for each in helm("get", "notes", RELEASE).splitlines()]
+    forward = next(each for each in lines if "port-forward service/" in each and "query" in each)
+    starts = ("kubectl -n", "TOKEN=", "grpcurl", "SOTTOVOCE_TOKEN=")
+    first, last = (
+        next(i for i, each in enumerate(lines) if each.startswith(start))
+        for start in (f"kubectl -n {NAMESPACE} get secret {NAME}-tls", "SOTTOVOCE_TOKEN=")
+    )
+    commands = [each for each in lines[first : last + 1] if each.startswith(starts)]
+    assert sum(each.startswith("grpcurl") for each in commands) >= 3
+    with subprocess.Popen(forward.split(), stdout=subprocess.PIPE, text=True) as forwarding:
+        try:
+            assert "50051" in forwarding.stdout.readline()
+            done = subprocess.run(
+                ["bash", "-euo", "pipefail", "-c", "\n".join(commands)],
+                cwd=tmp_path,
+                env={**os.environ, "PATH": tools},
+                capture_output=True,
+                text=True,
+                timeout=120,
+                check=False,
+            )
+        finally:
+            forwarding.terminate()
+    assert done.returncode == 0, done.stdout + done.stderr
+    for said in ("sottovoce.v1.QueryService", '"version"', '"ledger"', "Track"):
+        assert said in done.stdout
 
 
 def test_answers_agree_with_the_log(namespace):
