@@ -1,10 +1,11 @@
 """What Prometheus is told of the music is what any question gets, and costs nothing."""
 
+import subprocess
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, generate_latest
 from tests.privacy.made_up_gate import World, draw_heard
 
 from sottovoce.wire.v1 import query_pb2
@@ -49,6 +50,14 @@ def test_the_figures_are_those_of_an_answer(sources):
     )
     told = registry.get_sample_value("sottovoce_query_slice_listeners", {"data_set": "live"})
     assert told == listeners.count.value
+
+
+def test_the_names_follow_the_conventions(sources, promtool):
+    registry = CollectorRegistry()
+    registry.register(MusicMetrics(sources))
+    page = generate_latest(registry)
+    linted = subprocess.run([promtool, "check", "metrics"], input=page, capture_output=True)
+    assert linted.returncode == 0, linted.stdout + linted.stderr
 
 
 def test_looking_charges_nothing(sources):
