@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 import time
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -79,9 +79,11 @@ def namespace():
     run("kubectl", "delete", "namespace", NAMESPACE, "--timeout=180s")
 
 
-def answered():
+def answered(after=None):
+    """An answer about the newest complete slice; only one that ends after a time."""
     answer = ask("ask", "genres")
-    return answer if answer["shares"] else None
+    end = datetime.fromisoformat(answer["basis"]["range"]["end"])
+    return answer if answer["shares"] and (after is None or end > after) else None
 
 
 def charges():
@@ -99,10 +101,10 @@ def counted():
     return figures("consumer", 9462)[ADMITTED]
 
 
-def recovered(component, uid):
-    pod = wait_for(f"another {component}", lambda: ready(component, besides=uid))
-    wait_for("an answer", answered)
-    return pod
+def news():
+    """Wait until something is answered that was not complete yet a moment ago."""
+    now = datetime.now(UTC)
+    return wait_for("an answer about a newer slice", lambda: answered(after=now))
 
 
 def test_install_until_the_first_answer(namespace, tmp_path):
@@ -189,7 +191,8 @@ def test_answers_agree_with_the_log(namespace):
 def test_a_pod_that_is_killed_comes_back_and_answers_do(namespace, component):
     (pod,) = pods(component)
     kubectl("delete", "pod", pod["metadata"]["name"], "--grace-period=0", "--force")
-    recovered(component, pod["metadata"]["uid"])
+    wait_for(f"another {component}", lambda: ready(component, besides=pod["metadata"]["uid"]))
+    news()
 
 
 def test_upgrade_and_rollback_under_load_lose_no_budget(namespace):
@@ -205,12 +208,12 @@ def test_upgrade_and_rollback_under_load_lose_no_budget(namespace):
     )
     kubectl("rollout", "status", f"deployment/{NAME}-query", "--timeout=240s")
     kubectl("rollout", "status", f"statefulset/{NAME}-producer", "--timeout=240s")
-    wait_for("an answer", answered)
+    news()
     between = charges()
     helm("rollback", RELEASE, "1")
     kubectl("rollout", "status", f"deployment/{NAME}-query", "--timeout=240s")
     kubectl("rollout", "status", f"statefulset/{NAME}-producer", "--timeout=240s")
-    wait_for("an answer", answered)
+    news()
     after = charges()
     assert before["ledger"] == between["ledger"] == after["ledger"]
     for earlier, later in ((before, between), (between, after)):
@@ -246,7 +249,7 @@ def test_a_listener_is_erased(namespace):
         return all(each["step"] in beyond for each in rows) or None
 
     wait_for("the cells without the listener", rebuilt, seconds=300)
-    wait_for("an answer", answered)
+    news()
 
 
 def test_uninstall_keeps_the_data_and_leaves_nothing_else(namespace):
