@@ -3,14 +3,14 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo smoke bench bench-report chaos test check lint types imports protos-check protos baseline \
-	requirements image-requirements images kind-up e2e deploy-tools clean
+.PHONY: help demo smoke bench bench-report chaos test check lint types imports protos-check dashboards-check \
+	protos baseline requirements image-requirements images kind-up e2e deploy-tools clean
 
 BIN := .venv/bin
 READY := .venv/set-up
 BENCH_READY := .venv/bench-set-up
 PYTHON_FILES := src services tests benchmarks chaos scripts/generate-protos scripts/lock-kafka-jars \
-	scripts/deploy-tools images/kafka/fetch-jars
+	scripts/deploy-tools scripts/generate-dashboards images/kafka/fetch-jars
 ARGS ?=
 
 help: ## list the targets
@@ -34,7 +34,7 @@ bench-report: $(BENCH_READY) ## docs/benchmarks.md and its plots, from the resul
 chaos: $(READY) ## faults against every process under load; ARGS="--seed 7 --faults 50", "--help"
 	@$(BIN)/python -m chaos $(ARGS)
 
-check: $(READY) lint types imports protos-check ## what CI checks besides the tests
+check: $(READY) lint types imports protos-check dashboards-check ## what CI checks besides the tests
 
 lint: $(READY) ## style and format
 	$(BIN)/ruff check $(PYTHON_FILES)
@@ -50,6 +50,9 @@ protos-check: $(READY) ## lint, breaking changes, drift of the generated code
 	$(BIN)/buf lint protos
 	$(BIN)/buf breaking protos --against protos/baseline.binpb
 	$(BIN)/python scripts/generate-protos --check
+
+dashboards-check: $(READY) ## drift of Grafana's dashboards
+	$(BIN)/python scripts/generate-dashboards --check
 
 protos: $(READY) ## generate src/sottovoce/wire/v1 from protos
 	$(BIN)/python scripts/generate-protos

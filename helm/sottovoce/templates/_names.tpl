@@ -63,5 +63,5 @@ matchLabels:
 {{- end }}
 
 {{- define "sottovoce.kafkaClients" -}}
-{key: app.kubernetes.io/component, operator: In, values: [topics, producer, consumer, executor, query]}
+{key: app.kubernetes.io/component, operator: In, values: [topics, admin, producer, consumer, executor, query]}
 {{- end }}

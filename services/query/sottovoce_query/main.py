@@ -23,6 +23,7 @@ from sottovoce_query.cells import Materialiser
 from sottovoce_query.erasures.service import ERASURE_SERVICE_NAME, ErasureService
 from sottovoce_query.memory import share_one_arena
 from sottovoce_query.metrics import CallMetrics, HeldMetrics
+from sottovoce_query.music_metrics import MusicMetrics
 from sottovoce_query.release_metrics import BudgetMetrics, ReleaseMetrics
 from sottovoce_query.service import SERVICE_NAME, QueryService
 from sottovoce_query.settings import QuerySettings
@@ -113,6 +114,7 @@ class Query:
         self._registry.register(HeldMetrics(materialiser, self._answers))
         if materialiser.releasing is not None:
             self._registry.register(BudgetMetrics(materialiser.releasing))
+            self._registry.register(MusicMetrics(materialiser.sources))
 
     def ready(self, materialiser: Materialiser) -> None:
         """The materialiser has caught up; from its thread."""

@@ -25,6 +25,13 @@ class ConsumerSettings(ServiceSettings):
         0, ge=0, le=10_000, description="Tasks that run at once, to plan for; 0: as Spark says"
     )
     driver_memory: str = Field("1g", pattern=r"^[0-9]+[mg]$", description="Heap of Spark's driver")
+    spark_metrics_port: int = Field(
+        0,
+        ge=0,
+        le=65_535,
+        description="Port of Spark's own page, where Prometheus finds the driver's figures at "
+        "/metrics/prometheus/ and the executors' at /metrics/executors/prometheus/; 0: none",
+    )
     batch_interval_seconds: float = Field(
         0.5,
         ge=0.0,

@@ -32,6 +32,25 @@ from sottovoce_consumer.tasks import Task, reading
 _JVM_OPTIONS = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1"
 """The JVM plans and passes bytes on: starting soon matters more than its best code."""
 
+_METRICS = {
+    "spark.ui.enabled": "true",
+    "spark.ui.killEnabled": "false",
+    "spark.ui.prometheus.enabled": "true",
+    # The page remembers jobs, of which there are two a second.
+    "spark.ui.retainedJobs": "10",
+    "spark.ui.retainedStages": "10",
+    "spark.ui.retainedTasks": "100",
+    "spark.sql.ui.retainedExecutions": "2",
+    "spark.sql.streaming.ui.enabled": "false",
+    # Else every name would hold the id of this run.
+    "spark.metrics.namespace": "spark",
+    "spark.metrics.conf.*.sink.prometheusServlet.class": (
+        "org.apache.spark.metrics.sink.PrometheusServlet"
+    ),
+    "spark.metrics.conf.*.sink.prometheusServlet.path": "/metrics/prometheus",
+}
+"""What has Spark serve figures of its own."""
+
 _TOLD = {each.__name__: each for each in (LostRecordsError, ReadStalledError, LogError)}
 """Errors that are raised in Spark's other processes, and come back as text."""
 
@@ -58,6 +77,8 @@ def start_session(settings: ConsumerSettings) -> SparkSession:
         "spark.sql.catalogImplementation": "in-memory",
         "spark.eventLog.enabled": "false",
     }
+    if settings.spark_metrics_port:
+        config |= {**_METRICS, "spark.ui.port": str(settings.spark_metrics_port)}
     if settings.master.startswith("local"):
         config |= {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
     builder = SparkSession.builder.appName("sottovoce-consumer").master(settings.master)

@@ -115,8 +115,7 @@ def ask(*question: str, timeout: float = 60) -> Any:
 def count_log() -> dict[str, Any]:
     """What the log of `live` holds, read from its beginning."""
     script = (Path(__file__).parent / "count_log.py").read_text()
-    target = f"deployment/{NAME}-query"
-    told = kubectl("exec", "-i", target, "-c", "query", "--", "python", "-", stdin=script)
+    told = kubectl("exec", "-i", f"deployment/{NAME}-admin", "--", "python", "-", stdin=script)
     counted: dict[str, Any] = json.loads(told)
     return counted
 

@@ -6,9 +6,16 @@ Each test is a step and takes the release on from where the one before left it.
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import subprocess
+import sys
 import time
+from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
+from tests.conftest import REPOSITORY
 from tests.e2e.cluster.installation import (
     ASKER,
     CHART,
@@ -34,7 +41,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 KIND = ("--values", str(CHART / "values-kind.yaml"))
 OLDER = ("--set", "producer.simulator.rate=20", "--set", "query.drainSeconds=1")
 ADMITTED = 'sottovoce_consumer_listens_admitted_total{data_set="live"}'
-COMPONENTS = ("kafka", "producer", "consumer", "executor", "query", "dashboard")
+COMPONENTS = ("kafka", "producer", "consumer", "executor", "query", "dashboard", "admin")
 
 failed: list[str] = []
 steps: list[tuple[str, float]] = []
@@ -72,24 +79,32 @@ def namespace():
     run("kubectl", "delete", "namespace", NAMESPACE, "--timeout=180s")
 
 
-def answered():
+def answered(after=None):
+    """An answer about the newest complete slice; only one that ends after a time."""
     answer = ask("ask", "genres")
-    return answer if answer["shares"] else None
+    end = datetime.fromisoformat(answer["basis"]["range"]["end"])
+    return answer if answer["shares"] and (after is None or end > after) else None
 
 
 def charges():
-    """The ledger's name, and how many charges each replica counts as held."""
+    """The ledger's name, and what slices have spent."""
     return ask("budget", "show")
+
+
+def spent(budget):
+    """What each slice of live has spent, by its start."""
+    (live,) = [each for each in budget["data_sets"] if each["data_set"] == "live"]
+    return {each["start"]: each["spent"] for each in live["slices"]}
 
 
 def counted():
     return figures("consumer", 9462)[ADMITTED]
 
 
-def recovered(component, uid):
-    pod = wait_for(f"another {component}", lambda: ready(component, besides=uid))
-    wait_for("an answer", answered)
-    return pod
+def news():
+    """Wait until something is answered that was not complete yet a moment ago."""
+    now = datetime.now(UTC)
+    return wait_for("an answer about a newer slice", lambda: answered(after=now))
 
 
 def test_install_until_the_first_answer(namespace, tmp_path):
@@ -107,10 +122,10 @@ def test_everything_is_ready(namespace):
 
 
 def test_every_question_is_answered_through_the_service(namespace):
-    some = ask("ask", "top-tracks", "--size", "3")["entries"]
-    assert some
+    track = ask("ask", "top-tracks", "--size", "3")["entries"][0]["track"]
     for question in (
         ("top-artists",),
+        ("genres",),
         ("countries",),
         ("distinct-listeners",),
         ("distinct-tracks",),
@@ -120,16 +135,51 @@ def test_every_question_is_answered_through_the_service(namespace):
         ("correlation",),
         ("sample",),
         ("status",),
-        ("search", some[0]["name"].split()[0]),
+        ("trends", "--count", "1"),
+        ("played", track["id"]),
+        ("similar", track["id"]),
+        ("search", track["title"].split()[0]),
     ):
-        assert ask("ask", *question)
+        assert ask("ask", *question), question
+
+
+def test_the_notes_work_word_for_word(namespace, tmp_path):
+    tools = f"{REPOSITORY / '.local' / 'tools'}:{Path(sys.executable).parent}:{os.environ['PATH']}"
+    if shutil.which("grpcurl", path=tools) is None:
+        pytest.skip("needs grpcurl")
+    lines = [each.strip() for each in helm("get", "notes", RELEASE).splitlines()]
+    forward = next(each for each in lines if "port-forward service/" in each and "query" in each)
+    starts = ("kubectl -n", "TOKEN=", "grpcurl", "SOTTOVOCE_TOKEN=")
+    first, last = (
+        next(i for i, each in enumerate(lines) if each.startswith(start))
+        for start in (f"kubectl -n {NAMESPACE} get secret {NAME}-tls", "SOTTOVOCE_TOKEN=")
+    )
+    commands = [each for each in lines[first : last + 1] if each.startswith(starts)]
+    assert sum(each.startswith("grpcurl") for each in commands) >= 3
+    with subprocess.Popen(forward.split(), stdout=subprocess.PIPE, text=True) as forwarding:
+        try:
+            assert "50051" in forwarding.stdout.readline()
+            done = subprocess.run(
+                ["bash", "-euo", "pipefail", "-c", "\n".join(commands)],
+                cwd=tmp_path,
+                env={**os.environ, "PATH": tools},
+                capture_output=True,
+                text=True,
+                timeout=120,
+                check=False,
+            )
+        finally:
+            forwarding.terminate()
+    assert done.returncode == 0, done.stdout + done.stderr
+    for said in ("sottovoce.v1.QueryService", '"version"', '"ledger"', "Track"):
+        assert said in done.stdout
 
 
 def test_answers_agree_with_the_log(namespace):
     answer = ask("ask", "genres")
     exact = count_log()["slices"]
-    start = answer["basis"]["range"]["start"]
-    from_ms = int(time.mktime(time.strptime(start, "%Y-%m-%dT%H:%M:%SZ")) - time.timezone) * 1000
+    start = datetime.fromisoformat(answer["basis"]["range"]["start"])
+    from_ms = int(start.timestamp()) * 1000
     plays = [each["plays"] for each in answer["shares"]]
     # Each interval covers in 95 of 100 cases; half as wide again, all of them together do.
     value = sum(each["value"] for each in plays)
@@ -141,7 +191,8 @@ def test_answers_agree_with_the_log(namespace):
 def test_a_pod_that_is_killed_comes_back_and_answers_do(namespace, component):
     (pod,) = pods(component)
     kubectl("delete", "pod", pod["metadata"]["name"], "--grace-period=0", "--force")
-    recovered(component, pod["metadata"]["uid"])
+    wait_for(f"another {component}", lambda: ready(component, besides=pod["metadata"]["uid"]))
+    news()
 
 
 def test_upgrade_and_rollback_under_load_lose_no_budget(namespace):
@@ -157,14 +208,20 @@ def test_upgrade_and_rollback_under_load_lose_no_budget(namespace):
     )
     kubectl("rollout", "status", f"deployment/{NAME}-query", "--timeout=240s")
     kubectl("rollout", "status", f"statefulset/{NAME}-producer", "--timeout=240s")
-    wait_for("an answer", answered)
+    news()
     between = charges()
     helm("rollback", RELEASE, "1")
     kubectl("rollout", "status", f"deployment/{NAME}-query", "--timeout=240s")
     kubectl("rollout", "status", f"statefulset/{NAME}-producer", "--timeout=240s")
-    wait_for("an answer", answered)
+    news()
     after = charges()
     assert before["ledger"] == between["ledger"] == after["ledger"]
+    for earlier, later in ((before, between), (between, after)):
+        still = spent(later)
+        both = still.keys() & spent(earlier).keys()
+        assert both
+        for start in both:
+            assert still[start] >= spent(earlier)[start]
 
 
 def test_nothing_was_lost_or_counted_twice(namespace):
@@ -182,18 +239,17 @@ def test_nothing_was_lost_or_counted_twice(namespace):
 def test_a_listener_is_erased(namespace):
     exact = count_log()
     listener = exact["busiest"]
-    target = f"deployment/{NAME}-query"
-    told = ("exec", "-i", target, "-c", "query", "--", "sottovoce", "erase", "request", "-")
-    erasure = kubectl(*told, stdin=listener).split()[-1]
+    admin = ("exec", "-i", f"deployment/{NAME}-admin", "--")
+    erasure = kubectl(*admin, "sottovoce", "erase", "request", "-", stdin=listener).split()[-1]
 
     def rebuilt():
-        told = ("exec", target, "-c", "query", "--", "sottovoce", "erase", "status", erasure)
-        rows = json.loads(kubectl(*told, "--format", "json"))
+        told = ("sottovoce", "erase", "status", erasure, "--format", "json")
+        rows = json.loads(kubectl(*admin, *told))
         beyond = {"rebuilt", "tombstoned", "gone"}
         return all(each["step"] in beyond for each in rows) or None
 
     wait_for("the cells without the listener", rebuilt, seconds=300)
-    wait_for("an answer", answered)
+    news()
 
 
 def test_uninstall_keeps_the_data_and_leaves_nothing_else(namespace):
