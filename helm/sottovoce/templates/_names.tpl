@@ -47,6 +47,10 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- default (printf "%s-tokens" (include "sottovoce.fullname" .)) .Values.access.tokensSecret -}}
 {{- end }}
 
+{{- define "sottovoce.erasureKeySecret" -}}
+{{- default (printf "%s-erasure-key" (include "sottovoce.fullname" .)) .Values.query.erasureKeySecret -}}
+{{- end }}
+
 {{- define "sottovoce.vaultKeySecret" -}}
 {{- default (printf "%s-vault-key" (include "sottovoce.fullname" .)) .Values.producer.vaultKeySecret -}}
 {{- end }}

@@ -239,16 +239,18 @@ def test_nothing_was_lost_or_counted_twice(namespace):
 def test_a_listener_is_erased(namespace):
     exact = count_log()
     listener = exact["busiest"]
-    admin = ("exec", "-i", f"deployment/{NAME}-admin", "--")
-    erasure = kubectl(*admin, "sottovoce", "erase", "request", "-", stdin=listener).split()[-1]
+    erase = ("exec", "-i", f"deployment/{NAME}-admin", "--", "sottovoce", "erase")
+    steward = ("--token-file", "/etc/sottovoce/tokens/steward")
+    erasure = kubectl(*erase, "request", "-", *steward, stdin=listener).split()[-1]
 
     def rebuilt():
-        told = ("sottovoce", "erase", "status", erasure, "--format", "json")
-        rows = json.loads(kubectl(*admin, *told))
+        rows = json.loads(kubectl(*erase, "status", erasure, *steward, "--format", "json"))
         beyond = {"rebuilt", "tombstoned", "gone"}
         return all(each["step"] in beyond for each in rows) or None
 
     wait_for("the cells without the listener", rebuilt, seconds=300)
+    certificate = json.loads(kubectl(*erase, "certificate", erasure, *steward))
+    assert certificate["signature"]
     news()
 
 
@@ -267,7 +269,11 @@ def test_uninstall_keeps_the_data_and_leaves_nothing_else(namespace):
             if each["metadata"]["name"] not in ("kube-root-ca.crt", "default")
         }
 
-    kept = {f"Secret/{NAME}-vault-key", f"PersistentVolumeClaim/data-{NAME}-kafka-0"}
+    kept = {
+        f"Secret/{NAME}-vault-key",
+        f"Secret/{NAME}-erasure-key",
+        f"PersistentVolumeClaim/data-{NAME}-kafka-0",
+    }
     wait_for("the end of everything else", lambda: left() == kept or None, seconds=120)
 
 

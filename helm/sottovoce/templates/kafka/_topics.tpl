@@ -31,17 +31,20 @@ producer:
 consumer:
   transactions: {name: consumer, patternType: literal}
   topics:
-    Read,Write,Describe: [listens.live, listens.history, cells.live, cells.history, dead-letters, erasures]
+    Read,Write,Describe: [listens.live, listens.history, cells.live, cells.history, dead-letters, erasures, tracks]
     Read,Describe: [catalogues]
 query:
   transactions: {name: query-, patternType: prefix}
   topics:
-    Read,Write,Describe: [charges, releases]
+    Read,Write,Describe: [charges, releases, erasures]
     Read,Describe: [cells.live, cells.history, tracks, catalogues]
-# Makes topics and data sets, imports catalogues, seals, asks for erasures; no listener's name is within its reach.
+    # How long a tombstone stands there, for certificates.
+    DescribeConfigs: [listens.live, listens.history]
+# Makes topics and data sets, imports catalogues, seals, verifies erasures; no listener's name is within its reach.
 admin:
   transactions: {name: administrator, patternType: literal}
   topics:
-    Read,Write,Create,Describe,DescribeConfigs: [listens.live, listens.history, catalogues, charges, erasures]
-    Create,Describe,DescribeConfigs: [cells.live, cells.history, cursors, vault, tracks, releases, dead-letters]
+    Read,Write,Create,Describe,DescribeConfigs: [listens.live, listens.history, catalogues, charges]
+    Read,Create,Describe,DescribeConfigs: [cells.live, cells.history, erasures]
+    Create,Describe,DescribeConfigs: [cursors, vault, tracks, releases, dead-letters]
 {{- end }}
