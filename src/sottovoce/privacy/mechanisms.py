@@ -24,6 +24,8 @@ from sottovoce.privacy.exact import Exact, exactly, float_above, float_below, ro
 type Counts = NDArray[np.int64]
 
 _LARGEST_SCALE = 2.0**40
+_LARGEST_SENSITIVITY = 2**64 - 1
+"""What the ledger's records hold."""
 _VANISHING = 300.0
 """Half of 1 / scale beyond which no noise is ever drawn, as doubles see it."""
 _LARGEST_COUNT = 2**62
@@ -62,7 +64,10 @@ class Noise:
     sensitivity: int
 
     def __post_init__(self) -> None:
-        _at_least_one(self.sensitivity)
+        if _at_least_one(self.sensitivity) > _LARGEST_SENSITIVITY:
+            raise PrivacyParameterError(
+                f"a sensitivity of {self.sensitivity:.1e} is beyond 64 bits: bound it more tightly"
+            )
         if not 0.0 < self.scale <= _LARGEST_SCALE:
             raise PrivacyParameterError(
                 f"a scale of {self.scale} is not above 0 and at most 2^40: "

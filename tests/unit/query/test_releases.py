@@ -341,11 +341,16 @@ def test_what_is_kept_narrowly_is_what_was_released(value, sign):
     assert shelf.get(key).body.values.tolist() == released.tolist()
 
 
-def test_a_bound_so_large_that_no_noise_would_do_costs_that_statistic_and_no_other(crowd):
+@pytest.mark.parametrize(
+    ("bound", "epsilon"),
+    [(10**6, 8.0), (10**8, 1.0)],
+    ids=["a sensitivity beyond the ledger's", "a scale beyond the mechanism's"],
+)
+def test_a_bound_so_large_that_no_noise_would_do_costs_that_statistic_and_no_other(bound, epsilon):
     crowd = Crowd()
-    terms = dataclasses.replace(next(iter(crowd.terms)), listens_per_slice=10**8)
+    terms = dataclasses.replace(next(iter(crowd.terms)), listens_per_slice=bound)
     crowd.terms = TermsTimeline("live", [terms])
-    sources = serve({"live": crowd}, epsilon=1.0)
+    sources = serve({"live": crowd}, epsilon=epsilon)
     released = {each.key.statistic for each in ledger_of(sources).charges()}
     assert "genres" in released
     assert "features" not in released
