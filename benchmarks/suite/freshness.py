@@ -79,8 +79,10 @@ def measure(size: str) -> Result:
                 f"seconds after the end. The bench profile raises C to {LISTENS_PER_SLICE:,}."
             ),
             (
-                "Growth is the rise, from the first to the last, of the straight line through the "
-                f"percentiles of {_WINDOWS} windows of equal length."
+                "Growth is the rise, from the first to the last, of the line by Theil and Sen "
+                f"through the percentiles of {_WINDOWS} windows of equal length: its slope is the "
+                "median of those between any two, so that one stall, which the longest wait tells, "
+                "is no growth."
             ),
         ],
     )
@@ -153,9 +155,9 @@ def _growth(windows: list[dict[str, float]], percentile: str) -> float:
     """Return by how many seconds a percentile rose from the first to the last window."""
     if len(windows) < 2:
         return 0.0
-    at = np.array([each["at"] for each in windows])
-    slope, _ = np.polyfit(at, [each[percentile] for each in windows], 1)
-    return float(slope * (at[-1] - at[0]))
+    pairs = itertools.combinations(windows, 2)
+    slope = np.median([(b[percentile] - a[percentile]) / (b["at"] - a["at"]) for a, b in pairs])
+    return float(slope * (windows[-1]["at"] - windows[0]["at"]))
 
 
 def _weigh(ground: Ground, children: dict[str, Child]) -> dict[str, Weight]:
