@@ -50,16 +50,3 @@ def fault(method: str, error: Exception) -> QuestionError:
     return QuestionError(
         grpc.StatusCode.INTERNAL, "FAULT", "the service failed at this question; its log says why"
     )
-
-
-def not_ready(ending: bool) -> QuestionError:
-    """Return the error for a call that comes before the service is ready, or as it ends."""
-    if ending:
-        return QuestionError(
-            grpc.StatusCode.UNAVAILABLE, "SHUTTING_DOWN", "the service is ending: ask another"
-        )
-    return QuestionError(
-        grpc.StatusCode.UNAVAILABLE,
-        "NOT_READY",
-        "the service is still reading the log: its health says when it is ready",
-    )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 import grpc
@@ -17,9 +16,10 @@ from sottovoce.service.access import Role, current_caller
 from sottovoce.wire.v1 import query_pb2
 from sottovoce_query.answers import Answers
 from sottovoce_query.errors import QuestionError
+from sottovoce_query.lifetime import Lifetime
 from sottovoce_query.metrics import CallMetrics
 from sottovoce_query.questions import QUESTIONS, Question
-from sottovoce_query.refusing import Context, counted, fault, not_ready, refuse
+from sottovoce_query.refusing import Context, counted, fault, refuse
 from sottovoce_query.rpc.get_budget import list_charges
 from sottovoce_query.rpc.watch_trends import Movements, Watch, read_watch, trends
 from sottovoce_query.sources import Sources
@@ -32,7 +32,7 @@ _TRENDS_KEPT: Final = 64
 type Unary = Callable[[bytes, Context], Awaitable[bytes]]
 
 
-class QueryService:
+class QueryService(Lifetime[Sources]):
     """Answers questions; knows nothing of Kafka. Everything but the work runs on one event loop.
 
     Args:
@@ -45,33 +45,11 @@ class QueryService:
     def __init__(
         self, metrics: CallMetrics, answers: Answers, *, workers: int, max_waiting: int
     ) -> None:
-        self._metrics = metrics
+        super().__init__(metrics, workers, "answer")
         self._answers = answers
-        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="answer")
         self._max_waiting = max_waiting
         self._running: dict[tuple[str, bytes, bool], asyncio.Future[bytes]] = {}
         self._trends: dict[Watch, tuple[int, asyncio.Future[Any]]] = {}
-        self._sources: Sources | None = None
-        self._changed = asyncio.Event()
-        self._ending = False
-
-    def open(self, sources: Sources) -> None:
-        """Begin to answer."""
-        self._sources = sources
-
-    def notify(self) -> None:
-        """Tell watchers that more is complete; call it on the event loop."""
-        self._changed.set()
-        self._changed = asyncio.Event()
-
-    def end(self) -> None:
-        """End all watches, and refuse what comes."""
-        self._ending = True
-        self.notify()
-
-    def close(self) -> None:
-        """Let go of the threads."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
 
     def handler(self) -> grpc.GenericRpcHandler:
         """Return the methods; requests and responses pass as bytes, so that a hit costs nothing."""
@@ -94,7 +72,7 @@ class QueryService:
             began = time.perf_counter()
             code = "OK"
             try:
-                sources = self._sources
+                sources = self._source
                 kept = self._answers.get(name, asked)
                 if kept is not None and sources is not None:
                     stamp, data_set, answer = kept
@@ -117,11 +95,6 @@ class QueryService:
                 self._metrics.ended(name, code, time.perf_counter() - began)
 
         return call
-
-    def _ready(self) -> Sources:
-        if self._ending or self._sources is None:
-            raise not_ready(self._ending)
-        return self._sources
 
     async def _work(self, question: Question, asked: bytes, totals: bool) -> bytes:
         sources = self._ready()

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 import grpc
 
 from sottovoce.wire.v1 import erasure_service_pb2
 from sottovoce_query.erasures.register import ErasureRegister
+from sottovoce_query.lifetime import Lifetime
 from sottovoce_query.metrics import CallMetrics
-from sottovoce_query.refusing import Context, counted, not_ready
+from sottovoce_query.refusing import Context, counted
 from sottovoce_query.rpc.erasures.get_erasure import get_erasure
 from sottovoce_query.rpc.erasures.get_erasure_certificate import get_erasure_certificate
 from sottovoce_query.rpc.erasures.list_erasures import list_erasures
@@ -34,7 +34,7 @@ _UNARY: Final[dict[str, Answer]] = {
 }
 
 
-class ErasureService:
+class ErasureService(Lifetime[ErasureRegister]):
     """Lets stewards ask for erasures and follow them. Waiting for Kafka is done in threads.
 
     Args:
@@ -42,29 +42,7 @@ class ErasureService:
     """
 
     def __init__(self, metrics: CallMetrics) -> None:
-        self._metrics = metrics
-        self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="erasure")
-        self._register: ErasureRegister | None = None
-        self._changed = asyncio.Event()
-        self._ending = False
-
-    def open(self, register: ErasureRegister) -> None:
-        """Begin to answer."""
-        self._register = register
-
-    def notify(self) -> None:
-        """Tell watchers to look again; call it on the event loop."""
-        self._changed.set()
-        self._changed = asyncio.Event()
-
-    def end(self) -> None:
-        """End all watches, and refuse what comes."""
-        self._ending = True
-        self.notify()
-
-    def close(self) -> None:
-        """Let go of the threads."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        super().__init__(metrics, _THREADS, "erasure")
 
     def handler(self) -> grpc.GenericRpcHandler:
         """Return the methods."""
@@ -102,11 +80,6 @@ class ErasureService:
 
     async def _in_thread(self, work: Callable[..., Any], *given: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._pool, work, *given)
-
-    def _ready(self) -> ErasureRegister:
-        if self._ending or self._register is None:
-            raise not_ready(self._ending)
-        return self._register
 
 
 def _reads(method: str) -> Callable[[bytes], Any]:
