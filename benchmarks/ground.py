@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any, Self
 
 from benchmarks.processes import Weight, weigh_session
+from sottovoce.catalogue import Catalogue
 from sottovoce.data_sets.creation import create_data_sets
 from sottovoce.data_sets.data_set import DAY_MS, PROFILES, DataSet
+from sottovoce.data_sets.publishing import publish_catalogue
 from sottovoce.data_sets.registry import Registry
 from sottovoce.data_sets.terms import Terms
 from sottovoce.data_sets.topic_settings import create_topics, topic_specs
@@ -29,15 +31,23 @@ class Ground:
         shards: partitions of each data set.
         heap_mb: the broker's heap.
         days: how long ago the ledger was opened, so that slices since then have a budget.
+        catalogue: what the slices of `live` are pinned to.
         constants: what of `live` differs from the profile.
     """
 
     def __init__(
-        self, *, shards: int = 16, heap_mb: int = 1024, days: int = 0, **constants: Any
+        self,
+        *,
+        shards: int = 16,
+        heap_mb: int = 1024,
+        days: int = 0,
+        catalogue: Catalogue | None = None,
+        **constants: Any,
     ) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="sottovoce-bench-"))
         self.broker = LocalBroker(self.folder / "broker", heap_mb=heap_mb)
         self._days = days
+        self._catalogue = catalogue
         profile = PROFILES["standard"]
         self.live = dataclasses.replace(profile["live"], shards=shards, **constants)
         self.history = dataclasses.replace(profile["history"], shards=shards)
@@ -57,12 +67,16 @@ class Ground:
         self.settings = KafkaSettings(kafka_bootstrap=self.broker.bootstrap)
         self.topics = Topics()
         bounds: dict[str, Any] = {"listens_per_slice": LISTENS_PER_SLICE, "slices_per_day": 24}
+        if self._catalogue is not None:
+            bounds["catalogue_version"] = self._catalogue.version
         create_data_sets(
             self.settings,
             [self.live, self.history],
             [Terms("live", **bounds), Terms("history", listens_per_slice=200, slices_per_day=1)],
             now_ms=time.time_ns() // 1_000_000 - self._days * DAY_MS,
         )
+        if self._catalogue is not None:
+            publish_catalogue(self.settings, self._catalogue, "made-up.csv")
 
     def __exit__(self, *_: object) -> None:
         self.broker.stop()

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from benchmarks.ground import LISTENS_PER_SLICE, Ground
+from sottovoce.catalogue import Catalogue
 from sottovoce.data_sets.data_set import DAY_MS
 from sottovoce.ledger import Body
 from sottovoce.ledger.codec import BODY_BYTES, charge_of
@@ -20,24 +21,24 @@ from sottovoce_query.releases.features import LENGTH
 from sottovoce_query.releases.plans import LIVE_SHARES, plan_of
 from sottovoce_query.releases.statistic import STATISTICS, Domain, Statistic, Step
 
-SIZES = {
-    Domain.ONE: 1,
-    Domain.GENRES: 12,
-    Domain.COUNTRIES: len(COUNTRY_CODES),
-    Domain.TRACKS: 30_000,
-    Domain.ARTISTS: 10_000,
-    Domain.OCCUPANCY: 51,
-    Domain.FEATURES: LENGTH,
-}
 _THIN_DEVIATIONS = 2.0
 
 
-def make_releases(ground: Ground, days: int) -> int:
+def make_releases(ground: Ground, days: int, catalogue: Catalogue) -> int:
     """Write all standing releases of the last days, up to the last whole slice; return how many.
 
     Vectors of tracks and artists are whole for a day and thinned before, as the service keeps them.
     """
-    live = ground.live
+    live, version = ground.live, catalogue.version
+    sizes = {
+        Domain.ONE: 1,
+        Domain.GENRES: len(catalogue.genres) + 1,  # the last: unknown
+        Domain.COUNTRIES: len(COUNTRY_CODES),
+        Domain.TRACKS: len(catalogue),
+        Domain.ARTISTS: len(catalogue.artist_keys),
+        Domain.OCCUPANCY: 51,
+        Domain.FEATURES: LENGTH,
+    }
     log = KafkaReleaseLog(ground.settings, lambda *_: None)
     log.catch_up()
     opening = log.ledger.opening
@@ -55,8 +56,8 @@ def make_releases(ground: Ground, days: int) -> int:
         for statistic, key in _keys(ground, slice_ms, first_ms):
             noise = plan.noise(statistic.name, statistic.sensitivity(LISTENS_PER_SLICE))
             deviation = noise.variance**0.5
-            values = generator.normal(0, deviation, SIZES[statistic.domain]).astype(np.int64)
-            body = Body(statistic.domain.value, "", values)
+            values = generator.normal(0, deviation, sizes[statistic.domain]).astype(np.int64)
+            body = Body(statistic.domain.value, version, values)
             if not whole and statistic.domain in (Domain.TRACKS, Domain.ARTISTS):
                 body = body.thinned(int(_THIN_DEVIATIONS * deviation))
             charge = charge_of(noise, plan.threshold_delta(statistic.name))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 from benchmarks.ground import Ground
+from benchmarks.made_up_catalogue import make_catalogue
 from benchmarks.made_up_cells import make_cells
 from benchmarks.made_up_releases import make_releases
 from benchmarks.results import Result, Table, Target
@@ -24,13 +25,14 @@ def measure(size: str) -> Result:
     """Start the service over ever more slices, and weigh it once all are merged."""
     rows: list[list[str | float]] = []
     figures = []
+    catalogue = make_catalogue()
     for slices in _SIZES["tiny" if size == "tiny" else "full"]:
         constants = {"log_retention_ms": 9 * _DAY_MS, "cell_retention_ms": 8 * _DAY_MS}
-        with Ground(days=31, **constants) as ground:
+        with Ground(days=31, catalogue=catalogue, **constants) as ground:
             live = ground.live
             per_cell = _LISTENS_A_SECOND * live.slice_ms // 1000 // live.shards
             stored = make_cells(ground, slices, per_cell, variants=16)
-            releases = make_releases(ground, _DAYS[size == "tiny"])
+            releases = make_releases(ground, _DAYS[size == "tiny"], catalogue)
             with QueryChild(ground) as query:
                 settled = _wait_until_merged(query, slices)
                 memory, peak = query.weigh().memory_bytes, query.peak_bytes()
