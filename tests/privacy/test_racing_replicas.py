@@ -46,7 +46,7 @@ def test_a_replica_that_serves_its_own_draw_is_caught(world):
     def and_keep(made):
         verdicts = release(made)
         for record, body in made:
-            first.shelf.put(record, body)
+            first.shelf.put(record, body.to_bytes())
         return verdicts
 
     first.log.release = and_keep

@@ -10,12 +10,14 @@ from typing import Final
 from sottovoce.kafka import KafkaSettings, LogReader, Topics, TransactionalWriter
 from sottovoce.kafka.errors import LogError
 from sottovoce.kafka.offsets import high_watermarks
+from sottovoce.kafka.reading import Record, as_record
 from sottovoce.ledger.body import Body
 from sottovoce.ledger.codec import encode_body, encode_record
 from sottovoce.ledger.view import LedgerView
 from sottovoce.privacy import Allowance, ChargeRecord, Held, Ledger, Verdict
 
 _PATIENCE: Final = 30.0
+_AT_ONCE: Final = 1000
 
 
 class KafkaReleaseLog:
@@ -26,7 +28,7 @@ class KafkaReleaseLog:
 
     Args:
         settings: where Kafka is.
-        on_release: called with each release that holds.
+        on_release: called with each release that holds, and its body's bytes.
         on_withdrawal: called with the name of a body that was taken back.
 
     Raises:
@@ -37,7 +39,7 @@ class KafkaReleaseLog:
     def __init__(
         self,
         settings: KafkaSettings,
-        on_release: Callable[[ChargeRecord, Body], None],
+        on_release: Callable[[ChargeRecord, bytes], None],
         on_withdrawal: Callable[[bytes], None] = lambda _: None,
     ) -> None:
         topics = Topics(settings.kafka_topic_prefix)
@@ -45,7 +47,9 @@ class KafkaReleaseLog:
         self._settings = settings
         self._view = LedgerView(on_release, on_withdrawal)
         self._writer = TransactionalWriter(settings, f"query-{secrets.token_hex(8)}")
-        self._reader = LogReader(settings, self._pairs)
+        self._readers = {
+            pair: LogReader(settings, [pair], at_once=_AT_ONCE) for pair in self._pairs
+        }
         self._losers: list[tuple[bytes, Body]] = []
 
     @property
@@ -58,13 +62,19 @@ class KafkaReleaseLog:
         return self._view.ledger
 
     def catch_up(self) -> None:
-        """Read to the end.
+        """Read to the end: some charges and then their bodies, so that few have to wait.
 
         Raises:
             TornLedgerError: the ledger lost records.
         """
-        for record in self._reader.to_end():
-            self._apply(record.topic, record.key, record.value)
+        charges, releases = self._readers.values()
+        for messages in charges.messages_to_end():
+            for message in messages:
+                self._apply(as_record(message))
+            self._view.verdicts.clear()  # nobody waits for one
+            until = time.monotonic() + _PATIENCE
+            while self._view.bodies_missing and not releases.at_end and time.monotonic() < until:
+                self._take(releases, 0.05)
         # What was committed between the two ends may have shown its body alone.
         self._read_through(high_watermarks(self._settings, self._pairs))
         self._view.require_whole()
@@ -72,8 +82,8 @@ class KafkaReleaseLog:
 
     def poll(self) -> None:
         """Read what came since, without waiting."""
-        for record in self._reader.poll(timeout=0.0):
-            self._apply(record.topic, record.key, record.value)
+        for reader in self._readers.values():
+            self._take(reader, 0.0)
         self._view.verdicts.clear()
 
     def release(self, made: Sequence[tuple[ChargeRecord, Body]]) -> list[Verdict]:
@@ -128,7 +138,8 @@ class KafkaReleaseLog:
 
     def close(self) -> None:
         """Let go of the connection."""
-        self._reader.close()
+        for reader in self._readers.values():
+            reader.close()
 
     def _bury_losers(self) -> None:
         for name, body in self._losers:
@@ -136,11 +147,15 @@ class KafkaReleaseLog:
                 self._writer.produce(self._releases, key, None)
         self._losers.clear()
 
-    def _apply(self, topic: str, key: bytes, value: bytes | None) -> None:
-        if topic == self._releases:
-            self._view.apply_part(key, value)
-        elif value is not None:
-            self._view.apply_charge(value)
+    def _take(self, reader: LogReader, seconds: float) -> None:
+        for record in reader.poll(seconds):
+            self._apply(record)
+
+    def _apply(self, record: Record) -> None:
+        if record.topic == self._releases:
+            self._view.apply_part(record.key, record.value)
+        elif record.value is not None:
+            self._view.apply_charge(record.value)
 
     def _read_back(self, written: Sequence[bytes]) -> None:
         """Read until each was judged and every release that holds has its body."""
@@ -157,8 +172,9 @@ class KafkaReleaseLog:
 
     def _read_through(self, ends: Mapping[tuple[str, int], int]) -> None:
         until = time.monotonic() + _PATIENCE
-        while any(self._reader.positions[pair] < end for pair, end in ends.items()):
-            for record in self._reader.poll(timeout=0.05):
-                self._apply(record.topic, record.key, record.value)
-            if time.monotonic() > until:
-                raise LogError(f"{self._charges}: no progress for {_PATIENCE:.0f} s")
+        for pair, end in ends.items():
+            reader = self._readers[pair]
+            while reader.positions[pair] < end:
+                self._take(reader, 0.05)
+                if time.monotonic() > until:
+                    raise LogError(f"{pair[0]}: no progress for {_PATIENCE:.0f} s")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from sottovoce.ledger.body import Body
 from sottovoce.ledger.codec import BODY_BYTES, decode_part, decode_record
 from sottovoce.ledger.errors import TornLedgerError
 from sottovoce.privacy import ChargeRecord, Held, Ledger, Verdict
@@ -16,7 +15,8 @@ class LedgerView:
     Bodies of records that don't hold are let go of unseen: what a losing replica drew is nothing.
 
     Args:
-        on_release: called once with each record that holds, when its body is there in all parts.
+        on_release: called once with each record that holds, when its body is there in all parts,
+            and with the bytes of these.
         on_withdrawal: called with the name of a body that was taken back.
 
     Attributes:
@@ -26,7 +26,7 @@ class LedgerView:
 
     def __init__(
         self,
-        on_release: Callable[[ChargeRecord, Body], None],
+        on_release: Callable[[ChargeRecord, bytes], None],
         on_withdrawal: Callable[[bytes], None] = lambda _: None,
     ) -> None:
         self.ledger = Ledger()
@@ -75,7 +75,7 @@ class LedgerView:
             return
         del self._waiting[body], self._parts[body]
         self._done.add(body)
-        self._on_release(record, Body.from_bytes(b"".join(part.content for part in read)))
+        self._on_release(record, b"".join(part.content for part in read))
 
     @property
     def bodies_missing(self) -> int:

@@ -23,9 +23,8 @@ from tests.unit.query.crowd import LIVE, START, Crowd
 
 from sottovoce.data_sets import Terms, TermsTimeline
 from sottovoce.kafka.errors import FatalWriteError
-from sottovoce.ledger import Body
 from sottovoce.ledger.codec import encode_record
-from sottovoce.privacy import ChargeRecord, Held, Opening, PlanError, Pot, ReleaseKey, ReleasePlan
+from sottovoce.privacy import Held, Opening, PlanError, Pot, ReleaseKey, ReleasePlan
 from sottovoce.wire.v1 import query_pb2
 from sottovoce_query.errors import QuestionError
 from sottovoce_query.releases.plans import HISTORY_SHARES, LIVE_SHARES, next_allowance, plan_of
@@ -328,17 +327,6 @@ def test_a_write_whose_outcome_nobody_knows_ends_the_process(crowd, monkeypatch)
     assert refused.value.code.name == "UNAVAILABLE"
     with pytest.raises(FatalWriteError):
         sources.releasing.follow()
-
-
-@pytest.mark.parametrize("value", [0, 1, 127, 128, 255, 256, 32_767, 32_768, 2**31, 2**40])
-@pytest.mark.parametrize("sign", [1, -1])
-def test_what_is_kept_narrowly_is_what_was_released(value, sign):
-    shelf = Shelf()
-    key = ReleaseKey("live", (0,), "tracks")
-    noise = plan_of(1.0, 1e-9, LIVE_SHARES).noise("tracks", 20)
-    released = np.array([0, sign * value], np.int64)
-    shelf.put(ChargeRecord(b"l", key, noise.charge, noise=noise), Body("tracks", "", released))
-    assert shelf.get(key).body.values.tolist() == released.tolist()
 
 
 @pytest.mark.parametrize(

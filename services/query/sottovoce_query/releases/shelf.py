@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
 from sottovoce.ledger import Body
+from sottovoce.ledger.codec import BODY_BYTES
 from sottovoce.privacy import ChargeRecord, Noise, ReleaseKey
 
 
@@ -39,56 +41,58 @@ class Shelf:
         self.revision = 0
         self.rows_put = 0
         self._lock = threading.Lock()
-        self._of_slice: dict[tuple[str, str, int], dict[tuple[str, int | None], Release]] = {}
-        self._of_union: dict[ReleaseKey, Release] = {}
+        self._series: dict[ReleaseKey, _Series] = {}
+        self._whole: set[ReleaseKey] = set()
 
-    def put(self, record: ChargeRecord, body: Body) -> None:
-        """Take in a release that holds."""
-        key = record.key
-        release = Release(record.body, record.noise, replace(body, values=_narrow(body)))
+    def put(self, record: ChargeRecord, content: bytes) -> None:
+        """Take in a release that holds, as it stands in the log.
+
+        Raises:
+            LedgerError: the content is no body.
+        """
+        body, key = Body.from_bytes(content), record.key.series
         with self._lock:
-            if len(key.slices) > 1:
-                self._of_union[key] = release
-            else:
-                place = (key.data_set, key.statistic, key.slices[0])
-                self._of_slice.setdefault(place, {})[key.parameters, key.draw] = release
-                self.rows_put += key.statistic == ROWS
+            series = self._series.get(key)
+            if series is None:
+                series = self._series[key] = _Series(record.noise, body)
+            series.draws[record.key.draw] = series.pack(record.body, body, content)
+            if body.domain in THINNED and body.places is None:
+                self._whole.add(key)
+            self.rows_put += key.statistic == ROWS
 
     def withdraw(self, name: bytes) -> None:
         """Let go of real rows that were taken back, by the name of their body."""
         with self._lock:
-            for (_, statistic, _), releases in self._of_slice.items():
-                if statistic != ROWS:
-                    continue
-                for draw, release in list(releases.items()):
-                    if release.name == name:
-                        del releases[draw]
+            for series in self._of_rows():
+                for draw, packed in list(series.draws.items()):
+                    if _name(packed) == name:
+                        del series.draws[draw]
                         self.revision += 1
 
     def names_of_rows(self, data_set: str, slices: frozenset[int]) -> list[bytes]:
         """Return the bodies of the real rows that are held of some slices."""
         with self._lock:
             return [
-                release.name
-                for slice_ms in slices
-                for release in self._of_slice.get((data_set, ROWS, slice_ms), {}).values()
+                _name(packed)
+                for key, series in self._series.items()
+                if (key.data_set, key.statistic) == (data_set, ROWS) and key.slices[0] in slices
+                for packed in series.draws.values()
             ]
 
     def slices_with_rows(self, data_set: str) -> list[int]:
         """Return the slices whose real rows are held."""
         with self._lock:
             return [
-                slice_ms
-                for (name, statistic, slice_ms), releases in self._of_slice.items()
-                if (name, statistic) == (data_set, ROWS) and releases
+                key.slices[0]
+                for key, series in self._series.items()
+                if (key.data_set, key.statistic) == (data_set, ROWS) and series.draws
             ]
 
     def get(self, key: ReleaseKey) -> Release | None:
         """Return a release; None where none holds."""
-        if len(key.slices) > 1:
-            return self._of_union.get(key)
-        found = self._of_slice.get((key.data_set, key.statistic, key.slices[0]))
-        return None if found is None else found.get((key.parameters, key.draw))
+        series = self._series.get(key.series)
+        packed = None if series is None else series.draws.get(key.draw)
+        return None if series is None or packed is None else series.unpack(packed)
 
     def thin(
         self, data_set: str, before_ms: int, threshold: float
@@ -105,55 +109,101 @@ class Shelf:
         """
         changed = {}
         with self._lock:
-            for place, releases in self._of_slice.items():
-                if place[0] != data_set or place[2] >= before_ms:
+            for key in [each for each in self._whole if each.data_set == data_set]:
+                series = self._series[key]
+                if key.slices[0] >= before_ms or not series.noise:
                     continue
-                for draw, release in releases.items():
-                    old = release.body
-                    if old.domain not in THINNED or old.places is not None or not release.noise:
-                        continue
-                    new = old.thinned(int(np.ceil(threshold * release.noise.variance**0.5)))
-                    releases[draw] = replace(release, body=replace(new, values=_narrow(new)))
-                    self.revision += 1
-                    changed[release.name] = old, new
+                self._whole.remove(key)
+                least = int(np.ceil(threshold * series.noise.variance**0.5))
+                for draw, packed in series.draws.items():
+                    name, old = _name(packed), series.unpack(packed).body
+                    new = old.thinned(least)
+                    if new is not old:
+                        series.draws[draw] = series.pack(name, new, new.to_bytes())
+                        self.revision += 1
+                        changed[name] = old, new
         return changed
 
     def drop_before(self, data_set: str, before_ms: int) -> None:
         """Let go of the releases of slices that began before a time; the log still has them."""
         with self._lock:
-            old = [at for at in self._of_slice if at[0] == data_set and at[2] < before_ms]
-            for place in old:
-                del self._of_slice[place]
+            for key in list(self._series):
+                if key.data_set == data_set and len(key.slices) == 1 and key.slices[0] < before_ms:
+                    del self._series[key]
+                    self._whole.discard(key)
 
     def __len__(self) -> int:
         with self._lock:
-            return sum(map(len, self._of_slice.values())) + len(self._of_union)
+            return sum(len(series.draws) for series in self._series.values())
 
     def sizes(self) -> Iterator[tuple[str, str, int]]:
         """Yield data set, statistic and number of releases."""
         with self._lock:
             counts: dict[tuple[str, str], int] = {}
-            for (data_set, statistic, _), releases in self._of_slice.items():
-                at = data_set, statistic
-                counts[at] = counts.get(at, 0) + len(releases)
-            for key in self._of_union:
+            for key, series in self._series.items():
                 at = key.data_set, key.statistic
-                counts[at] = counts.get(at, 0) + 1
+                counts[at] = counts.get(at, 0) + len(series.draws)
         for (data_set, statistic), count in counts.items():
             yield data_set, statistic, count
 
+    def _of_rows(self) -> Iterator[_Series]:
+        return (each for key, each in self._series.items() if key.statistic == ROWS)
 
-ROWS = "rows"
+
+ROWS: Final = "rows"
 """The statistic of real rows."""
 
-THINNED = frozenset({"tracks", "artists"})
+THINNED: Final = frozenset({"tracks", "artists"})
 """Domains whose vectors are long enough to be worth thinning."""
 
 
-def _narrow(body: Body) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    """The values in as few bytes each as they fit in."""
-    values = body.values
-    if not len(values):
-        return values
-    # A type of integers reaches one further below 0 than above.
-    return values.astype(np.min_scalar_type(min(int(values.min()), -int(values.max()) - 1)))
+class _Series:
+    """Draws with one noise, each as one string of bytes: a month has 150,000, most of them short.
+
+    First the name of the body. Then a vector of a small domain as it is, in as few bytes a value as
+    it fits in, since many are added up at once; anything else as it stands in the log. The last
+    byte tells which.
+
+    Args:
+        noise: of all draws; the ledger sees to that.
+        like: one of them, whose domain the others have, too.
+    """
+
+    __slots__ = ("catalogue_version", "domain", "draws", "noise")
+
+    def __init__(self, noise: Noise | None, like: Body) -> None:
+        self.noise = noise
+        self.domain = like.domain
+        self.catalogue_version = like.catalogue_version
+        self.draws: dict[int | None, bytes] = {}
+
+    def pack(self, name: bytes, body: Body, content: bytes) -> bytes:
+        """Return a draw as it is kept."""
+        if body.domain in THINNED or not self._is_plain(body):
+            return b"".join((name, content, _AS_IN_THE_LOG))
+        values = body.values
+        # A type of integers reaches one further below 0 than above.
+        reach = min(int(values.min(initial=0)), -int(values.max(initial=0)) - 1)
+        kind = np.min_scalar_type(reach)
+        return b"".join((name, values.astype(kind).tobytes(), kind.char.encode()))
+
+    def unpack(self, packed: bytes) -> Release:
+        """Return a draw as it was released."""
+        name, kind = _name(packed), packed[-1:]
+        if kind == _AS_IN_THE_LOG:
+            return Release(name, self.noise, Body.from_bytes(packed[BODY_BYTES:-1]))
+        values = np.frombuffer(memoryview(packed)[BODY_BYTES:-1], kind.decode())
+        return Release(name, self.noise, Body(self.domain, self.catalogue_version, values))
+
+    def _is_plain(self, body: Body) -> bool:
+        """Whether nothing is lost when only the values are kept."""
+        alike = (body.domain, body.catalogue_version) == (self.domain, self.catalogue_version)
+        more = body.places is not None or body.other_threshold or body.rows
+        return alike and not more
+
+
+_AS_IN_THE_LOG: Final = b"."
+
+
+def _name(packed: bytes) -> bytes:
+    return packed[:BODY_BYTES]
