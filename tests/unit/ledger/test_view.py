@@ -43,10 +43,10 @@ def parts_of(record, value=1, ledger=LEDGER):
 class Seen(LedgerView):
     def __init__(self):
         self.releases, self.withdrawn = [], []
-        super().__init__(
-            lambda record, body: self.releases.append((record.key, int(body.values[0]))),
-            self.withdrawn.append,
-        )
+        super().__init__(self.see, self.withdrawn.append)
+
+    def see(self, record, content):
+        self.releases.append((record.key, int(Body.from_bytes(content).values[0])))
 
 
 def read(charges, parts, order):
