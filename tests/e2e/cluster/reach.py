@@ -3,6 +3,7 @@
 import json
 import socket
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 
 def is_open(target: str) -> bool:
@@ -14,4 +15,5 @@ def is_open(target: str) -> bool:
     return True
 
 
-print(json.dumps({each: is_open(each) for each in sys.argv[1:]}))
+with ThreadPoolExecutor(max_workers=16) as at_once:
+    print(json.dumps(dict(zip(sys.argv[1:], at_once.map(is_open, sys.argv[1:]), strict=True))))
