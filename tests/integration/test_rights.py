@@ -80,8 +80,8 @@ def life(broker, services, made_up_data, tmp_path_factory):
     """All that the services do: topics to erasure, in the order of an installation's life."""
     folder = tmp_path_factory.mktemp("life")
     admin, consumer = services["admin"], services["consumer"]
-    # The chart's Job, and what it does again at an upgrade.
-    create = ("topics", "create", "--profile=demo", f"--shards={SHARDS}")
+    # The chart's Job, and what it does again at an upgrade; on a busy machine listens come late.
+    create = ("topics", "create", "--profile=demo", f"--shards={SHARDS}", "--lateness=60")
     admin.administer(*create)
     admin.administer(*create)
     admin.administer("catalogue", "import", str(made_up_data / "spotify_tracks.csv"), "--use")

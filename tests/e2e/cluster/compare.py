@@ -34,4 +34,6 @@ with CallerSettings().client(os.environ["SOTTOVOCE_QUERY_ADDRESS"]) as client:
     checks = Comparison(client, asked, truth, catalogue).checks()
     checks += trend_checks(next(iter(client.trends(DATA_SET, size=10))), truth)
     client.budget(DATA_SET)
-print(json.dumps([dataclasses.asdict(each) for each in checks]))
+# Only operators are told how many listens were admitted: the test reads the consumer's metrics.
+told = [dataclasses.asdict(each) for each in checks if "admitted" not in each.question]
+print(json.dumps({"listens": len(truth), "checks": told}))

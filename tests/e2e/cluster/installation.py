@@ -99,6 +99,12 @@ def ready(component: str, besides: str = "") -> dict[str, Any] | None:
     return None
 
 
+def rolled_out() -> None:
+    """Wait until what an upgrade changed runs in all its pods."""
+    for each in (f"deployment/{NAME}-query", f"statefulset/{NAME}-producer"):
+        kubectl("rollout", "status", each, "--timeout=240s")
+
+
 ASKER = Template((Path(__file__).parent / "asker.yaml").read_text()).substitute(
     RELEASE=RELEASE,
     NAME=NAME,
@@ -106,16 +112,6 @@ ASKER = Template((Path(__file__).parent / "asker.yaml").read_text()).substitute(
     IMAGE=f"{REGISTRY}/sottovoce-query:{TAG}",
 )
 """A pod that asks through the Service, over TLS, as the dashboard does: the policies let it."""
-
-
-def stranger() -> str:
-    """A pod of no release: like the asker, without its labels and what it may show."""
-    pod = yaml.safe_load(ASKER)
-    pod["metadata"] = {"name": "stranger"}
-    pod["spec"]["volumes"] = [{"name": "tmp", "emptyDir": {}}]
-    (container,) = pod["spec"]["containers"]
-    container["volumeMounts"] = [{"name": "tmp", "mountPath": "/tmp"}]
-    return yaml.safe_dump(pod)
 
 
 def ask(*question: str, timeout: float = 60) -> Any:

@@ -30,12 +30,13 @@ from tests.e2e.cluster.installation import (
     older_chart,
     pods,
     ready,
+    rolled_out,
     run,
     run_in,
     secret,
-    stranger,
     wait_for,
 )
+from tests.e2e.cluster.network import doors, reached, reached_by_a_stranger
 from tests.e2e.cluster.notes import follow_notes
 
 from sottovoce.client import Client, TimeRange, Tls
@@ -45,7 +46,9 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 KIND = ("--values", str(CHART / "values-kind.yaml"))
 OLDER = (
-    *("--set", "producer.simulator.rate=20"),
+    *("--set", "producer.simulator.rate=300"),
+    *("--set", "producer.simulator.listeners=20000"),
+    *("--set", "producer.simulator.seats=3000"),
     *("--set", "query.drainSeconds=1"),
     *("--set", "producer.env.SOTTOVOCE_TRUTH_FOLDER=/tmp/truth"),
 )
@@ -124,10 +127,12 @@ def test_every_answer_agrees_with_the_truth(namespace, tmp_path):
     run(*producer, "made-up-catalogue", str(catalogue), f"--tracks={tracks}")
     for each in (truth, catalogue):
         kubectl("cp", str(each), f"asker:/tmp/{each.name}")
-    checks = run_in("asker", "compare.py", "/tmp/truth", "/tmp/catalogue.csv")
+    told = run_in("asker", "compare.py", "/tmp/truth", "/tmp/catalogue.csv")
+    checks = told["checks"]
     print(*(f"{each['question']}: {each['answer']} ({each['truth']})" for each in checks), sep="\n")
     assert len(checks) > 25
     assert [each for each in checks if not each["fine"]] == []
+    assert counted() == told["listens"]
     operator = ("--token-file", "/etc/sottovoce/tokens/operator")
     kubectl("exec", f"deployment/{NAME}-admin", "--", "sottovoce", "budget", "export", *operator)
     asked = {name.partition('method="')[2].partition('"')[0] for name in figures("query", 9463)}
@@ -156,41 +161,19 @@ def test_answers_agree_with_the_log(namespace):
 
 
 def test_only_the_arrows_of_the_design_are_open(namespace):
-    kubectl("apply", "-f", "-", stdin=stranger())
-    kubectl("wait", "--for=condition=Ready", "pod/stranger", "--timeout=60s")
-    query, producer, kafka = (f"{NAME}-{each}" for each in ("query", "producer", "kafka"))
-    doors = {
-        "kafka": f"{kafka}:9092",
-        "query": f"{query}:50051",
-        "producer": f"{producer}:50061",
-        "dashboard": f"{NAME}-dashboard:80",
-        "query's metrics": f"{ready('query')['status']['podIP']}:9463",
-        "consumer's metrics": f"{ready('consumer')['status']['podIP']}:9462",
-    }
-    elsewhere = "kubernetes.default.svc:443"
-
-    def opened(pod):
-        reached = run_in(pod, "reach.py", *doors.values(), elsewhere)
-        return {name for name, target in doors.items() if reached[target]}, reached[elsewhere]
-
-    found, has_network = opened("stranger")
-    kubectl("delete", "pod", "stranger", "--grace-period=0", "--force")
+    found, has_network = reached_by_a_stranger()
     assert has_network
-    if found == doors.keys():
+    if found == doors().keys():
         skip_or_fail("the cluster's network plug-in enforces no NetworkPolicy")
     assert found == set()
     for pod, wanted in (
         ("asker", {"query"}),
         (f"deployment/{NAME}-dashboard", {"query"}),
         (f"deployment/{NAME}-admin", {"kafka", "query", "producer"}),
-        (f"statefulset/{producer}", {"kafka"}),
-        (f"deployment/{query}", {"kafka"}),
+        (f"statefulset/{NAME}-producer", {"kafka"}),
+        (f"deployment/{NAME}-query", {"kafka"}),
     ):
-        found, has_network = opened(pod)
-        # Whether a pod reaches itself through its Service is left to the plug-in.
-        own = pod.rpartition("-")[2]
-        assert {each for each in found if not each.startswith(own)} == wanted
-        assert not has_network
+        assert reached(pod) == (wanted, False), pod
 
 
 @pytest.mark.parametrize("component", ["executor", "query", "consumer", "producer", "kafka"])
@@ -203,22 +186,13 @@ def test_a_pod_that_is_killed_comes_back_and_answers_do(namespace, component):
 
 def test_upgrade_and_rollback_under_load_lose_no_budget(namespace):
     before = charges()
-    helm(
-        "upgrade",
-        RELEASE,
-        str(CHART),
-        *KIND,
-        *IMAGES,
-        "--set",
-        "query.env.SOTTOVOCE_QUERY_WORKERS=3",
-    )
-    kubectl("rollout", "status", f"deployment/{NAME}-query", "--timeout=240s")
-    kubectl("rollout", "status", f"statefulset/{NAME}-producer", "--timeout=240s")
+    changed = ("--set", "query.env.SOTTOVOCE_QUERY_WORKERS=3")
+    helm("upgrade", RELEASE, str(CHART), *KIND, *IMAGES, *changed)
+    rolled_out()
     news()
     between = charges()
     helm("rollback", RELEASE, "1")
-    kubectl("rollout", "status", f"deployment/{NAME}-query", "--timeout=240s")
-    kubectl("rollout", "status", f"statefulset/{NAME}-producer", "--timeout=240s")
+    rolled_out()
     news()
     after = charges()
     assert before["ledger"] == between["ledger"] == after["ledger"]
@@ -232,7 +206,7 @@ def test_upgrade_and_rollback_under_load_lose_no_budget(namespace):
 
 def test_two_replicas_release_the_same_and_one_of_them_may_go(namespace, tmp_path):
     helm("upgrade", RELEASE, str(CHART), *KIND, *IMAGES, "--set", "query.replicas=2")
-    kubectl("rollout", "status", f"deployment/{NAME}-query", "--timeout=240s")
+    rolled_out()
     end = datetime.fromisoformat(news()["basis"]["range"]["end"])
     asked = TimeRange(end - timedelta(minutes=1), end)
     token, ca = secret("tokens", "analyst").decode(), tmp_path / "ca.crt"
