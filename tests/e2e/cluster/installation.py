@@ -151,10 +151,11 @@ def forwarded(target: str, port: int) -> Iterator[int]:
             forwarding.terminate()
 
 
-def freeze_simulator(folder: Path) -> Path:
-    """Stop the producer between two of its batches, copy what it says it wrote, and end its pod.
+@contextmanager
+def frozen_simulator(folder: Path) -> Iterator[Path]:
+    """End the producer between two of its batches; afterwards there is one again.
 
-    It is scaled to none, and its truth, which is in the pod, is in the folder that is returned.
+    Yields a folder with what it says it wrote, which goes with its pod.
     """
     pod, there = f"{NAME}-producer-0", "/tmp/truth"
     signal = "kill -{} $(cat /proc/1/task/1/children)"
@@ -168,7 +169,11 @@ def freeze_simulator(folder: Path) -> Path:
     kubectl("cp", f"{pod}:{there}", str(folder / "truth"))
     kubectl("scale", f"statefulset/{NAME}-producer", "--replicas=0")
     kubectl("delete", "pod", pod, "--grace-period=0", "--force")
-    return folder / "truth"
+    try:
+        yield folder / "truth"
+    finally:
+        kubectl("scale", f"statefulset/{NAME}-producer", "--replicas=1")
+        wait_for("the producer", lambda: ready("producer"))
 
 
 def figures(component: str, port: int) -> dict[str, float]:
