@@ -103,7 +103,9 @@ def life(broker, services, made_up_data, tmp_path_factory):
     with services["query"].start_query(f"--erasure-key-file={key}") as client:
         day = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - 3 * DAY
         for into in ("history", "live"):
-            producer.hand_over("log", str(log_of(folder, day)), f"--into={into}", "--pace=max")
+            producer.hand_over(
+                "log", str(log_of(folder, day)), "--accounts=log:", f"--into={into}", "--pace=max"
+            )
         plays = sum(len(titles) for titles in PLAYS.values())
 
         def counted() -> bool:
@@ -124,7 +126,13 @@ def life(broker, services, made_up_data, tmp_path_factory):
         running.stop(timeout=20)
         producer.start_producer()
         certificate = folder / "certificate.json"
-        erase = ("erase", "request", "--account=ann", f"--output={certificate}", "--patience=120")
+        erase = (
+            "erase",
+            "request",
+            "--account=log:ann",
+            f"--output={certificate}",
+            "--patience=120",
+        )
         sottovoce(
             *erase,
             SOTTOVOCE_QUERY_ADDRESS=f"127.0.0.1:{services['query'].ports['query']}",
