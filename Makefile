@@ -86,8 +86,8 @@ kind-up: images ## a cluster by kind with the images loaded, for people with Doc
 e2e: $(READY) ## the chart on the cluster that KUBECONFIG names, from install to uninstall
 	@SOTTOVOCE_E2E=1 $(BIN)/pytest tests/e2e/cluster --capture=no $(ARGS)
 
-deploy-tools: $(READY) ## Helm 4 and 3, into .local/tools, for tests/deploy
-	@$(BIN)/python scripts/deploy-tools
+deploy-tools: $(READY) ## Helm 4 and 3 for tests/deploy, grpcurl (by Go) for e2e, into .local/tools
+	@$(BIN)/python scripts/deploy-tools helm helm3 grpcurl
 
 clean: ## remove all that was installed, downloaded or cached here
 	rm -rf .venv .local .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -29,10 +29,8 @@ class WholeWay:
         self.settings = settings
         self._folder = folder
         self._children: list[Child] = []
-        self._kafka = (
-            f"--kafka-bootstrap={settings.kafka_bootstrap}",
-            f"--kafka-topic-prefix={settings.kafka_topic_prefix}",
-        )
+        told = settings.model_dump(mode="json", exclude_none=True)
+        self._kafka = tuple(f"--{name.replace('_', '-')}={each}" for name, each in told.items())
         self.ports: dict[str, int] = {}
 
     def __enter__(self) -> Self:

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import BinaryIO, Self
@@ -68,6 +68,7 @@ class LocalBroker:
         jars: Kafka; by default the jars kept in `.local`, fetched when missing.
         port_setting: What a user changes when the port is busy; for the message.
         heap_mb: The most that the broker's heap may grow to.
+        java_options: More options of Java; of two that say the same, these hold.
     """
 
     def __init__(
@@ -79,6 +80,7 @@ class LocalBroker:
         jars: KafkaJars | None = None,
         port_setting: str = "the broker's port",
         heap_mb: int = HEAP_MB,
+        java_options: Sequence[str] = (),
     ) -> None:
         self.folder = Path(folder).absolute()
         self.port = port
@@ -86,6 +88,7 @@ class LocalBroker:
         self.jars = jars or KafkaJars()
         self._port_setting = port_setting
         self._heap_mb = heap_mb
+        self._java_options = tuple(java_options)
         self._process: subprocess.Popen[bytes] | None = None
         self._guard: ParentGuard | None = None
 
@@ -217,6 +220,7 @@ class LocalBroker:
             *JVM_OPTIONS,
             f"-Dlog4j2.configurationFile={config}",
             f"-Dsottovoce.log={self.log}",
+            *self._java_options,
             *("-cp", self.jars.classpath),
             *arguments,
             str(self.folder / "server.properties"),

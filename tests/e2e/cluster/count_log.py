@@ -26,16 +26,13 @@ for record in reader.to_end():
     slices[live.slice_of(int(listen["end_time_ms"]))] += 1
     listeners[record.key[:16].hex()] += 1
 reader.close()
-busiest = listeners.most_common(1)[0][0] if listeners else ""
 print(
     json.dumps(
         {
             "listens": held,
             "events": len(events),
             "slices": dict(slices),
-            "listeners": len(listeners),
-            "busiest": busiest,
-            "of_busiest": listeners[busiest],
+            "listeners": dict(listeners),
         }
     )
 )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import shutil
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from string import Template
 from typing import Any
@@ -97,6 +99,12 @@ def ready(component: str, besides: str = "") -> dict[str, Any] | None:
     return None
 
 
+def rolled_out() -> None:
+    """Wait until what an upgrade changed runs in all its pods."""
+    for each in (f"deployment/{NAME}-query", f"statefulset/{NAME}-producer"):
+        kubectl("rollout", "status", each, "--timeout=240s")
+
+
 ASKER = Template((Path(__file__).parent / "asker.yaml").read_text()).substitute(
     RELEASE=RELEASE,
     NAME=NAME,
@@ -112,12 +120,60 @@ def ask(*question: str, timeout: float = 60) -> Any:
     return json.loads(kubectl(*command, timeout=timeout))
 
 
+def secret(name: str, key: str) -> bytes:
+    """What a Secret of the release holds."""
+    (found,) = (each for each in get("secret") if each["metadata"]["name"] == f"{NAME}-{name}")
+    return base64.b64decode(found["data"][key])
+
+
+def run_in(pod: str, script: str, *arguments: str, timeout: float = 300) -> Any:
+    """Run a script of this folder with a pod's Python, and return the JSON that it prints."""
+    text = (Path(__file__).parent / script).read_text()
+    command = ("exec", "-i", pod, "--", "python", "-", *arguments)
+    return json.loads(kubectl(*command, stdin=text, timeout=timeout))
+
+
 def count_log() -> dict[str, Any]:
     """What the log of `live` holds, read from its beginning."""
-    script = (Path(__file__).parent / "count_log.py").read_text()
-    told = kubectl("exec", "-i", f"deployment/{NAME}-admin", "--", "python", "-", stdin=script)
-    counted: dict[str, Any] = json.loads(told)
+    counted: dict[str, Any] = run_in(f"deployment/{NAME}-admin", "count_log.py")
     return counted
+
+
+@contextmanager
+def forwarded(target: str, port: int) -> Iterator[int]:
+    """Forward a free port of this machine to a port of a pod or Service."""
+    command = ("kubectl", "--namespace", NAMESPACE, "port-forward", target, f":{port}")
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as forwarding:
+        try:
+            assert forwarding.stdout is not None
+            yield int(forwarding.stdout.readline().split(" -> ")[0].rpartition(":")[2])
+        finally:
+            forwarding.terminate()
+
+
+@contextmanager
+def frozen_simulator(folder: Path) -> Iterator[Path]:
+    """End the producer between two of its batches; afterwards there is one again.
+
+    Yields a folder with what it says it wrote, which goes with its pod.
+    """
+    pod, there = f"{NAME}-producer-0", "/tmp/truth"
+    signal = "kill -{} $(cat /proc/1/task/1/children)"
+    for _ in range(20):
+        kubectl("exec", pod, "--", "sh", "-c", signal.format("STOP"))
+        if ".part" not in kubectl("exec", pod, "--", "ls", there):
+            break
+        kubectl("exec", pod, "--", "sh", "-c", signal.format("CONT"))
+    else:
+        raise AssertionError("the producer was always within a transaction")
+    kubectl("cp", f"{pod}:{there}", str(folder / "truth"))
+    kubectl("scale", f"statefulset/{NAME}-producer", "--replicas=0")
+    kubectl("delete", "pod", pod, "--grace-period=0", "--force")
+    try:
+        yield folder / "truth"
+    finally:
+        kubectl("scale", f"statefulset/{NAME}-producer", "--replicas=1")
+        wait_for("the producer", lambda: ready("producer"))
 
 
 def figures(component: str, port: int) -> dict[str, float]:

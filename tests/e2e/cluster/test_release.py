@@ -6,77 +6,55 @@ Each test is a step and takes the release on from where the one before left it.
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import subprocess
+import re
 import sys
 import time
-from datetime import UTC, datetime
-from pathlib import Path
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 
 import pytest
-from tests.conftest import REPOSITORY
+from tests.conftest import skip_or_fail
 from tests.e2e.cluster.installation import (
     ASKER,
     CHART,
     IMAGES,
     NAME,
-    NAMESPACE,
     RELEASE,
     ask,
     count_log,
     figures,
+    forwarded,
+    frozen_simulator,
     get,
     helm,
     kubectl,
     older_chart,
     pods,
     ready,
+    rolled_out,
     run,
+    run_in,
+    secret,
     wait_for,
 )
+from tests.e2e.cluster.network import doors, reached, reached_by_a_stranger
+from tests.e2e.cluster.notes import follow_notes
+
+from sottovoce.client import Client, TimeRange, Tls
+from sottovoce.wire.v1 import query_pb2
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 KIND = ("--values", str(CHART / "values-kind.yaml"))
-OLDER = ("--set", "producer.simulator.rate=20", "--set", "query.drainSeconds=1")
+OLDER = (
+    *("--set", "producer.simulator.rate=300"),
+    *("--set", "producer.simulator.listeners=20000"),
+    *("--set", "producer.simulator.seats=3000"),
+    *("--set", "query.drainSeconds=1"),
+    *("--set", "producer.env.SOTTOVOCE_TRUTH_FOLDER=/tmp/truth"),
+)
 ADMITTED = 'sottovoce_consumer_listens_admitted_total{data_set="live"}'
 COMPONENTS = ("kafka", "producer", "consumer", "executor", "query", "dashboard", "admin")
-
-failed: list[str] = []
-steps: list[tuple[str, float]] = []
-
-
-@pytest.fixture(autouse=True)
-def step(request):
-    """Keep how long each step took; after one that failed the others make no sense."""
-    if failed:
-        pytest.fail(f"{failed[0]} failed before", pytrace=False)
-    began = time.monotonic()
-    yield
-    steps.append((request.node.name.removeprefix("test_"), time.monotonic() - began))
-    if getattr(request.node, "failed", False):
-        failed.append(request.node.name)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def table():
-    """At the end: the steps and their seconds."""
-    yield
-    print("\n\n| step | s |\n|---|---|")
-    for name, seconds in steps:
-        print(f"| {name.replace('_', ' ')} | {seconds:.0f} |")
-
-
-@pytest.fixture(scope="module")
-def namespace():
-    """A namespace in which pods must be restricted."""
-    run("kubectl", "delete", "namespace", NAMESPACE, "--ignore-not-found", "--timeout=180s")
-    run("kubectl", "create", "namespace", NAMESPACE)
-    label = "pod-security.kubernetes.io/enforce=restricted"
-    run("kubectl", "label", "namespace", NAMESPACE, label)
-    yield NAMESPACE
-    run("kubectl", "delete", "namespace", NAMESPACE, "--timeout=180s")
 
 
 def answered(after=None):
@@ -143,36 +121,32 @@ def test_every_question_is_answered_through_the_service(namespace):
         assert ask("ask", *question), question
 
 
+def test_every_answer_agrees_with_the_truth(namespace, tmp_path):
+    catalogue = tmp_path / "catalogue.csv"
+    tracks = json.loads(helm("get", "values", RELEASE, "-o", "json"))["catalogue"]["madeUpTracks"]
+    producer = (sys.executable, "-m", "sottovoce_producer.main")
+    run(*producer, "made-up-catalogue", str(catalogue), f"--tracks={tracks}")
+    with frozen_simulator(tmp_path) as truth:
+        for each in (truth, catalogue):
+            kubectl("cp", str(each), f"asker:/tmp/{each.name}")
+        told = run_in("asker", "compare.py", "/tmp/truth", "/tmp/catalogue.csv")
+        assert counted() == told["listens"]
+    checks = told["checks"]
+    print(*(f"{each['question']}: {each['answer']} ({each['truth']})" for each in checks), sep="\n")
+    assert len(checks) > 25
+    assert [each for each in checks if not each["fine"]] == []
+    operator = ("--token-file", "/etc/sottovoce/tokens/operator")
+    kubectl("exec", f"deployment/{NAME}-admin", "--", "sottovoce", "budget", "export", *operator)
+    ended = [each for each in figures("query", 9463) if re.search(r'code="(OK|CANCELLED)"', each)]
+    asked = {each.partition('method="')[2].partition('"')[0] for each in ended}
+    rpcs = {each.name for each in query_pb2.DESCRIPTOR.services_by_name["QueryService"].methods}
+    assert rpcs <= asked
+
+
 def test_the_notes_work_word_for_word(namespace, tmp_path):
-    tools = f"{REPOSITORY / '.local' / 'tools'}:{Path(sys.executable).parent}:{os.environ['PATH']}"
-    if shutil.which("grpcurl", path=tools) is None:
-        pytest.skip("needs grpcurl")
-    lines = [each.strip() for each in helm("get", "notes", RELEASE).splitlines()]
-    forward = next(each for each in lines if "port-forward service/" in each and "query" in each)
-    starts = ("kubectl -n", "TOKEN=", "grpcurl", "SOTTOVOCE_TOKEN=")
-    first, last = (
-        next(i for i, each in enumerate(lines) if each.startswith(start))
-        for start in (f"kubectl -n {NAMESPACE} get secret {NAME}-tls", "SOTTOVOCE_TOKEN=")
-    )
-    commands = [each for each in lines[first : last + 1] if each.startswith(starts)]
-    assert sum(each.startswith("grpcurl") for each in commands) >= 3
-    with subprocess.Popen(forward.split(), stdout=subprocess.PIPE, text=True) as forwarding:
-        try:
-            assert "50051" in forwarding.stdout.readline()
-            done = subprocess.run(
-                ["bash", "-euo", "pipefail", "-c", "\n".join(commands)],
-                cwd=tmp_path,
-                env={**os.environ, "PATH": tools},
-                capture_output=True,
-                text=True,
-                timeout=120,
-                check=False,
-            )
-        finally:
-            forwarding.terminate()
-    assert done.returncode == 0, done.stdout + done.stderr
-    for said in ("sottovoce.v1.QueryService", '"version"', '"ledger"', "Track"):
-        assert said in done.stdout
+    said = follow_notes(tmp_path)
+    for word in ("sottovoce.v1.QueryService", '"version"', '"ledger"', "Track"):
+        assert word in said
 
 
 def test_answers_agree_with_the_log(namespace):
@@ -187,6 +161,22 @@ def test_answers_agree_with_the_log(namespace):
     assert abs(value - exact[str(from_ms)]) <= slack
 
 
+def test_only_the_arrows_of_the_design_are_open(namespace):
+    found, has_network = reached_by_a_stranger()
+    assert has_network
+    if found == doors().keys():
+        skip_or_fail("the cluster's network plug-in enforces no NetworkPolicy")
+    assert found == set()
+    for pod, wanted in (
+        ("asker", {"query"}),
+        (f"deployment/{NAME}-dashboard", {"query"}),
+        (f"deployment/{NAME}-admin", {"kafka", "query", "producer"}),
+        (f"statefulset/{NAME}-producer", {"kafka"}),
+        (f"deployment/{NAME}-query", {"kafka"}),
+    ):
+        assert reached(pod) == (wanted, False), pod
+
+
 @pytest.mark.parametrize("component", ["executor", "query", "consumer", "producer", "kafka"])
 def test_a_pod_that_is_killed_comes_back_and_answers_do(namespace, component):
     (pod,) = pods(component)
@@ -197,22 +187,13 @@ def test_a_pod_that_is_killed_comes_back_and_answers_do(namespace, component):
 
 def test_upgrade_and_rollback_under_load_lose_no_budget(namespace):
     before = charges()
-    helm(
-        "upgrade",
-        RELEASE,
-        str(CHART),
-        *KIND,
-        *IMAGES,
-        "--set",
-        "query.env.SOTTOVOCE_QUERY_WORKERS=3",
-    )
-    kubectl("rollout", "status", f"deployment/{NAME}-query", "--timeout=240s")
-    kubectl("rollout", "status", f"statefulset/{NAME}-producer", "--timeout=240s")
+    changed = ("--set", "query.env.SOTTOVOCE_QUERY_WORKERS=3")
+    helm("upgrade", RELEASE, str(CHART), *KIND, *IMAGES, *changed)
+    rolled_out()
     news()
     between = charges()
     helm("rollback", RELEASE, "1")
-    kubectl("rollout", "status", f"deployment/{NAME}-query", "--timeout=240s")
-    kubectl("rollout", "status", f"statefulset/{NAME}-producer", "--timeout=240s")
+    rolled_out()
     news()
     after = charges()
     assert before["ledger"] == between["ledger"] == after["ledger"]
@@ -222,6 +203,29 @@ def test_upgrade_and_rollback_under_load_lose_no_budget(namespace):
         assert both
         for start in both:
             assert still[start] >= spent(earlier)[start]
+
+
+def test_two_replicas_release_the_same_and_one_of_them_may_go(namespace, tmp_path):
+    helm("upgrade", RELEASE, str(CHART), *KIND, *IMAGES, "--set", "query.replicas=2")
+    rolled_out()
+    end = datetime.fromisoformat(news()["basis"]["range"]["end"])
+    asked = TimeRange(end - timedelta(minutes=1), end)
+    token, ca = secret("tokens", "analyst").decode(), tmp_path / "ca.crt"
+    ca.write_bytes(secret("tls", "ca.crt"))
+    told = []
+    for pod in pods("query"):
+        with forwarded(f"pod/{pod['metadata']['name']}", 50051) as port:
+            client = Client(f"localhost:{port}", token=token, tls=Tls(ca))
+            told.append([client.genres("live", asked), client.distinct_listeners("live", asked)])
+    assert len(told) == 2
+    assert told[0] == told[1]
+    with ThreadPoolExecutor() as beside:
+        asking = beside.submit(run_in, "asker", "keep_asking.py", "15")
+        time.sleep(4)
+        kubectl("delete", "pod", pods("query")[0]["metadata"]["name"], "--wait=false")
+        kept = asking.result()
+    assert kept["failures"] == []
+    assert kept["answered"] > 20
 
 
 def test_nothing_was_lost_or_counted_twice(namespace):
@@ -236,21 +240,28 @@ def test_nothing_was_lost_or_counted_twice(namespace):
     wait_for("the producer", lambda: ready("producer"))
 
 
-def test_a_listener_is_erased(namespace):
-    exact = count_log()
-    listener = exact["busiest"]
-    erase = ("exec", "-i", f"deployment/{NAME}-admin", "--", "sottovoce", "erase")
+def test_a_listener_is_erased_until_nothing_is_left(namespace, tmp_path):
+    before = count_log()["listeners"]
+    listener = max(before, key=before.get)
+    admin = ("exec", "-i", f"deployment/{NAME}-admin", "--")
     steward = ("--token-file", "/etc/sottovoce/tokens/steward")
-    erasure = kubectl(*erase, "request", "-", *steward, stdin=listener).split()[-1]
-
-    def rebuilt():
-        rows = json.loads(kubectl(*erase, "status", erasure, *steward, "--format", "json"))
-        beyond = {"rebuilt", "tombstoned", "gone"}
-        return all(each["step"] in beyond for each in rows) or None
-
-    wait_for("the cells without the listener", rebuilt, seconds=300)
-    certificate = json.loads(kubectl(*erase, "certificate", erasure, *steward))
-    assert certificate["signature"]
+    request = ("sottovoce", "erase", "request", "-", "--wait", "--patience=420")
+    erasure = kubectl(*admin, *request, *steward, stdin=listener, timeout=500).split()[-1]
+    rows = json.loads(
+        kubectl(*admin, "sottovoce", "erase", "status", erasure, *steward, "--format", "json")
+    )
+    assert {each["step"] for each in rows} == {"gone"}
+    certificate = kubectl(*admin, "sottovoce", "erase", "certificate", erasure, *steward)
+    assert json.loads(certificate)["statement"]["complete"]
+    assert listener not in count_log()["listeners"]
+    # As docs/operations.md says.
+    private = secret("erasure-key", "erasure.key").decode()
+    public = run("openssl", "pkey", "-pubout", stdin=private)
+    consumer = ("exec", "-i", f"{NAME}-consumer-0", "--")
+    for name, content in (("certificate.json", certificate), ("erasure.key.pub", public)):
+        kubectl(*consumer, "sh", "-c", f"cat > /tmp/{name}", stdin=content)
+    verify = ("sottovoce", "erasure", "verify", "/tmp/certificate.json")
+    kubectl(*consumer, *verify, "--public-key=/tmp/erasure.key.pub")
     news()
 
 

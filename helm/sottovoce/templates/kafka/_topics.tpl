@@ -40,11 +40,12 @@ query:
     Read,Describe: [cells.live, cells.history, tracks, catalogues]
     # How long a tombstone stands there, for certificates.
     DescribeConfigs: [listens.live, listens.history]
-# Makes topics and data sets, imports catalogues, seals, verifies erasures; no listener's name is within its reach.
+# Makes topics and data sets, imports catalogues, seals; no listener's name is within its reach.
 admin:
   transactions: {name: administrator, patternType: literal}
   topics:
-    Read,Write,Create,Describe,DescribeConfigs: [listens.live, listens.history, catalogues, charges]
-    Read,Create,Describe,DescribeConfigs: [cells.live, cells.history, erasures]
-    Create,Describe,DescribeConfigs: [cursors, vault, tracks, releases, dead-letters]
+    Read,Write,Create,Describe,DescribeConfigs: [listens.history, catalogues]
+    Write,Create,Describe,DescribeConfigs: [charges]
+    Read,Create,Describe,DescribeConfigs: [cells.live, cells.history]
+    Create,Describe,DescribeConfigs: [listens.live, cursors, vault, tracks, releases, erasures, dead-letters]
 {{- end }}
