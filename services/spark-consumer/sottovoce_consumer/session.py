@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
+from contextlib import suppress
 from importlib import resources
 
+from py4j.protocol import Py4JError
+from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
 from sottovoce_consumer.settings import ConsumerSettings
@@ -67,4 +71,15 @@ def start_session(settings: ConsumerSettings) -> SparkSession:
         builder = builder.config(name, value)
     session: SparkSession = builder.getOrCreate()
     session.dataSource.register(ListensSource)
+    threading.Thread(target=_warm_up, args=(session,), name="warm-up", daemon=True).start()
     return session
+
+
+def _warm_up(session: SparkSession) -> None:
+    """Have the Python processes started that the first batch needs, beside that of the planner.
+
+    Else Spark would start them one after the other. Whatever fails here fails there again, where it
+    is told.
+    """
+    with suppress(PySparkException, Py4JError, OSError):
+        session.read.format(ListensSource.name()).load().collect()

@@ -12,7 +12,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from pyspark.sql.datasource import DataSource, DataSourceStreamReader, InputPartition
+from pyspark.sql.datasource import (
+    DataSource,
+    DataSourceReader,
+    DataSourceStreamReader,
+    InputPartition,
+)
 from pyspark.sql.streaming.datasource import ReadAllAvailable, ReadLimit, ReadMaxRows
 from pyspark.sql.types import StructType
 
@@ -71,6 +76,22 @@ class ListensSource(DataSource):
     def streamReader(self, schema: StructType) -> DataSourceStreamReader:  # noqa: ARG002, N802
         """Return the reader of the stream."""
         return ListensReader(self._given)
+
+    def reader(self, schema: StructType) -> DataSourceReader:  # noqa: ARG002
+        """Return a reader that finds nothing, so that Spark starts the processes of a batch."""
+        return NothingReader()
+
+
+class NothingReader(DataSourceReader):
+    """One task, no rows."""
+
+    def partitions(self) -> list[InputPartition]:
+        """Return one task."""
+        return [InputPartition(None)]
+
+    def read(self, partition: InputPartition) -> Iterator[pa.RecordBatch]:  # noqa: ARG002
+        """Yield nothing."""
+        yield from ()
 
 
 class ListensReader(DataSourceStreamReader):

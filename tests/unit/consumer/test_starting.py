@@ -4,9 +4,11 @@ import subprocess
 import sys
 
 import pyarrow as pa
+from pyspark.sql.types import StructType
 
 from sottovoce_consumer.ranges import Range
 from sottovoce_consumer.rows import ARROW_SCHEMA, Row, RowKind, from_arrow, to_arrow
+from sottovoce_consumer.source import ListensSource
 
 ROWS = [
     Row(RowKind.CELL, Range("live", 3, 17, 2**40), b"\x00body\xff"),
@@ -61,3 +63,9 @@ def test_the_daemon_loads_all_that_a_task_needs_before_it_forks():
         "import sottovoce_consumer.source, sottovoce_consumer.rows, sottovoce_consumer.tasks"
     )
     assert {each for each in needed if each.startswith("sottovoce")} <= before
+
+
+def test_what_warms_spark_up_reads_nothing():
+    reader = ListensSource({}).reader(StructType())
+    (task,) = reader.partitions()
+    assert list(reader.read(task)) == []
