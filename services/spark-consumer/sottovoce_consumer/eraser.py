@@ -64,8 +64,9 @@ class Eraser:
         self._thread = threading.Thread(target=self._run, name="eraser", daemon=True)
 
     def start(self) -> None:
-        """Begin."""
-        self._thread.start()
+        """Begin, if it has not."""
+        if self._thread.ident is None:
+            self._thread.start()
 
     def stop(self, patience: float = 10.0) -> None:
         """End once the step that is being done is done; leave a long one to the next start."""

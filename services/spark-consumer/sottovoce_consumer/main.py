@@ -4,38 +4,19 @@ from __future__ import annotations
 
 import sys
 import tempfile
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
-from sottovoce.data_sets.registry import Registry
-from sottovoce.erasure.log import ErasureLog
 from sottovoce.errors import SottovoceError
-from sottovoce.kafka import Topics, TransactionalWriter
 from sottovoce.kafka.errors import LostRecordsError
 from sottovoce.local.prerequisites import java
-from sottovoce.service.logging import configure_logging, get_logger
-from sottovoce.service.metrics import serve_metrics
+from sottovoce.service.logging import configure_logging
 from sottovoce.service.settings import end_with_error, load_settings
 from sottovoce.service.shutdown import Shutdown
-from sottovoce_consumer.committing import Committer
-from sottovoce_consumer.eraser import Eraser
-from sottovoce_consumer.erasures import Erasures
-from sottovoce_consumer.heartbeats import Heartbeats
-from sottovoce_consumer.lag import LagWatch
-from sottovoce_consumer.metrics import ConsumerMetrics
-from sottovoce_consumer.recovery import open_books
-from sottovoce_consumer.replaying import Replay, first_listens, rules_in
-from sottovoce_consumer.rows import Row
 from sottovoce_consumer.settings import ConsumerSettings
-from sottovoce_consumer.stream import ListensStream, run_in, start_session
 
 EXIT_LOST_RECORDS: Final = 3
-IDLE_SECONDS: Final = 1.0
-TRANSACTION_TIMEOUT_MS: Final = 40_000
-"""A batch of poison has as many dead letters as records, in one transaction: if it is aborted, the
-same batch comes again at every start."""
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -47,122 +28,35 @@ def main(arguments: list[str] | None = None) -> None:
             sys.argv[1:] if arguments is None else arguments,
         )
         configure_logging(settings, "consumer")
-        run(settings, Shutdown())
+        start(settings, Shutdown())
     except LostRecordsError as error:
         end_with_error(error, EXIT_LOST_RECORDS)
     except SottovoceError as error:
         end_with_error(error)
 
 
-def run(settings: ConsumerSettings, shutdown: Shutdown) -> None:
-    """Run until `shutdown` is requested, then stop in order.
+def start(settings: ConsumerSettings, shutdown: Shutdown) -> None:
+    """Start Spark, and run until `shutdown` is requested.
+
+    Spark takes longest to start, so it starts first: before what else counting needs is imported.
 
     Raises:
         SottovoceError: what ended it.
     """
-    log = get_logger()
     java().require()  # before anybody who counts already is fenced
-    metrics = ConsumerMetrics()
-    serve_metrics(settings, metrics.registry)
     settings.require_broker()
     with (
         ThreadPoolExecutor(1, "spark-start") as elsewhere,
         tempfile.TemporaryDirectory(prefix="sottovoce-consumer-") as folder,
     ):
-        started = time.monotonic()
+        # Spark loads pandas wherever it is there, though nothing here is made of it: for a second.
+        sys.modules.setdefault("pandas", None)  # type: ignore[arg-type]
+        from sottovoce_consumer.session import start_session
+
         starting = elsewhere.submit(start_session, settings)
-        registry = Registry(settings)
-        data_sets = [registry.data_set(name) for name in settings.data_sets]
-        registry.close()
-        # Fence whoever was here before, and only then read what it left.
-        writer = TransactionalWriter(
-            settings, "consumer", transaction_timeout_ms=TRANSACTION_TIMEOUT_MS
-        )
-        books, lost = open_books(
-            settings,
-            data_sets,
-            deltas_per_base=settings.deltas_per_base,
-            accept_lost_records=settings.accept_lost_records,
-        )
-        for data_set in data_sets:
-            metrics.lost.labels(data_set.name)  # 0 is told as well: an alert looks at it
-        for (name, shard), count in lost.items():
-            metrics.lost.labels(name).inc(count)
-            log.warning("records are lost", data_set=name, shard=shard, count=count)
-        erasures = ErasureLog(settings)
-        committer = Committer(
-            writer,
-            Topics(settings.kafka_topic_prefix),
-            books,
-            Erasures(erasures.book, {each.name: each.shards for each in data_sets}),
-            Path(folder) / "standing.json",
-            metrics,
-            max_folds=settings.max_folds_per_batch,
-            max_fold_bytes=settings.max_fold_bytes_per_batch,
-            clock=lambda: time.time_ns() // 1_000_000,
-        )
-        last = [time.monotonic()]
+        from sottovoce_consumer.running import run
 
-        def on_batch(rows: list[Row], since: float) -> None:
-            read = time.monotonic()
-            committer.commit(rows)
-            last[0] = time.monotonic()
-            metrics.batch.observe(last[0] - since)
-            log.debug(
-                "batch",
-                rows=len(rows),
-                read_seconds=round(read - since, 3),
-                commit_seconds=round(last[0] - read, 3),
-            )
-
-        heartbeats = Heartbeats(
-            settings, data_sets, seconds=settings.heartbeat_seconds, metrics=metrics
-        )
-        lag = LagWatch(settings, books, metrics)
-        heartbeats.start()
-        stream = ListensStream(
-            starting.result(),
-            settings,
-            {ref: book.next_offset for ref, book in books.items()},
-            Path(folder) / "standing.json",
-            on_batch,
-        )
-        lag.start()
-        session = starting.result()
-        workers = settings.workers or session.sparkContext.defaultParallelism
-        replay = Replay(
-            run_in(session, settings),
-            rules_in(settings),
-            first_listens(settings),
-            settings.max_listens_per_task,
-            workers,
-        )
-        eraser = Eraser(settings, erasures, committer, replay, metrics)
-        eraser.start()
-        log.info(
-            "counting",
-            data_sets=settings.data_sets,
-            shards=len(books),
-            cells=sum(len(book.view.cells) for book in books.values()),
-            start_seconds=round(time.monotonic() - started, 1),
-        )
-        try:
-            while not shutdown.wait(0.2):
-                stream.check()
-                eraser.check()
-                if time.monotonic() - last[0] > IDLE_SECONDS:
-                    with stream.between_batches:
-                        committer.commit([], is_batch=False)
-                    last[0] = time.monotonic()
-        finally:
-            heartbeats.stop()
-            lag.stop()
-        log.info("stopping")
-        eraser.stop()
-        erasures.close()
-        stream.stop()
-        starting.result().stop()
-        log.info("stopped", cells=sum(len(book.view.cells) for book in books.values()))
+        run(settings, shutdown, starting.result, Path(folder))
 
 
 if __name__ == "__main__":

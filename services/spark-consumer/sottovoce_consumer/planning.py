@@ -3,26 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 
 from sottovoce.data_sets.registry import Registry
 from sottovoce.kafka import KafkaSettings, Topics
 from sottovoce.kafka.errors import LostRecordsError
 from sottovoce.kafka.offsets import OffsetsClient, first_offsets, last_stable_offsets
-from sottovoce_consumer.admission import Admission, SealTimeline
-from sottovoce_consumer.denying import DenyList
+from sottovoce_consumer.admission import Admission
 from sottovoce_consumer.ranges import Range, ShardRef, limit_ends, share_out
 from sottovoce_consumer.standing import Standing
-
-
-@dataclass(frozen=True, slots=True)
-class TaskPlan:
-    """All that a task needs: ranges of one data set, its rules, what stands before each range."""
-
-    ranges: tuple[Range, ...]
-    admission: Admission
-    seals: Mapping[int, SealTimeline]
-    denied: DenyList = field(default_factory=DenyList)
+from sottovoce_consumer.task_plan import TaskPlan
 
 
 class Planner:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
+import numpy as np
 import pyarrow as pa
 
 from sottovoce_consumer.ranges import Range
@@ -34,10 +36,6 @@ class Row:
     body: bytes
 
 
-SPARK_SCHEMA: Final = (
-    "kind string, data_set string, shard int, from_offset bigint, through_offset bigint, "
-    "body binary"
-)
 ARROW_SCHEMA: Final = pa.schema(
     [
         ("kind", pa.string()),
@@ -53,17 +51,31 @@ ARROW_SCHEMA: Final = pa.schema(
 def to_arrow(rows: Sequence[Row]) -> pa.RecordBatch:
     """Return rows as one Arrow batch."""
     columns = [
-        [row.kind.value for row in rows],
-        [row.span.data_set for row in rows],
-        [row.span.shard for row in rows],
-        [row.span.from_offset for row in rows],
-        [row.span.through_offset for row in rows],
-        [row.body for row in rows],
+        _texts([row.kind.value.encode() for row in rows]),
+        _texts([row.span.data_set.encode() for row in rows]),
+        _numbers([row.span.shard for row in rows], np.int32),
+        _numbers([row.span.from_offset for row in rows], np.int64),
+        _numbers([row.span.through_offset for row in rows], np.int64),
+        _texts([row.body for row in rows]),
     ]
     arrays = [
-        pa.array(column, field.type) for column, field in zip(columns, ARROW_SCHEMA, strict=True)
+        pa.Array.from_buffers(field.type, len(rows), [None, *map(pa.py_buffer, buffers)])
+        for buffers, field in zip(columns, ARROW_SCHEMA, strict=True)
     ]
     return pa.record_batch(arrays, schema=ARROW_SCHEMA)
+
+
+# From buffers, since `pa.array` loads pandas to see whether a list is one of its own: a worker's
+# first batch would wait for that for a second.
+
+
+def _texts(values: Sequence[bytes]) -> tuple[bytes, ...]:
+    ends = itertools.accumulate(map(len, values), initial=0)
+    return np.array(list(ends), np.int32).tobytes(), b"".join(values)
+
+
+def _numbers(values: Sequence[int], kind: type[np.integer[Any]]) -> tuple[bytes, ...]:
+    return (np.array(values, kind).tobytes(),)
 
 
 def from_arrow(table: pa.Table) -> Iterator[Row]:

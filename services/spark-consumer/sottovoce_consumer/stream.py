@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
-import sys
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -26,67 +23,10 @@ from sottovoce_consumer.ranges import ShardRef
 from sottovoce_consumer.replaying import Run
 from sottovoce_consumer.rows import Row, from_arrow
 from sottovoce_consumer.settings import ConsumerSettings
-from sottovoce_consumer.source import ListensSource
 from sottovoce_consumer.tasks import Task, reading
-
-_JVM_OPTIONS = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1"
-"""The JVM plans and passes bytes on: starting soon matters more than its best code."""
-
-_METRICS = {
-    "spark.ui.enabled": "true",
-    "spark.ui.killEnabled": "false",
-    "spark.ui.prometheus.enabled": "true",
-    # The page remembers jobs, of which there are two a second.
-    "spark.ui.retainedJobs": "10",
-    "spark.ui.retainedStages": "10",
-    "spark.ui.retainedTasks": "100",
-    "spark.sql.ui.retainedExecutions": "2",
-    "spark.sql.streaming.ui.enabled": "false",
-    # Else every name would hold the id of this run.
-    "spark.metrics.namespace": "spark",
-    "spark.metrics.conf.*.sink.prometheusServlet.class": (
-        "org.apache.spark.metrics.sink.PrometheusServlet"
-    ),
-    "spark.metrics.conf.*.sink.prometheusServlet.path": "/metrics/prometheus",
-}
-"""What has Spark serve figures of its own."""
 
 _TOLD = {each.__name__: each for each in (LostRecordsError, ReadStalledError, LogError)}
 """Errors that are raised in Spark's other processes, and come back as text."""
-
-
-def start_session(settings: ConsumerSettings) -> SparkSession:
-    """Start Spark: its JVM ends with this process, however that ends."""
-    os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
-    settings.export_secrets()
-    log = resources.files(__package__).joinpath("log4j2.properties")
-    config = {
-        "spark.ui.enabled": "false",
-        "spark.ui.showConsoleProgress": "false",
-        "spark.driver.memory": settings.driver_memory,
-        "spark.driver.maxResultSize": "0",
-        "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={log} {_JVM_OPTIONS}",
-        # A replay must not make batches wait: each has its own pool, and tasks are short.
-        "spark.scheduler.mode": "FAIR",
-        "spark.sql.shuffle.partitions": "1",
-        "spark.sql.execution.arrow.pyspark.enabled": "true",
-        "spark.sql.streaming.metricsEnabled": "false",
-        "spark.sql.streaming.numRecentProgressUpdates": "2",
-        "spark.sql.streaming.minBatchesToRetain": "2",
-        "spark.sql.streaming.stopTimeout": "10s",
-        "spark.sql.catalogImplementation": "in-memory",
-        "spark.eventLog.enabled": "false",
-    }
-    if settings.spark_metrics_port:
-        config |= {**_METRICS, "spark.ui.port": str(settings.spark_metrics_port)}
-    if settings.master.startswith("local"):
-        config |= {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
-    builder = SparkSession.builder.appName("sottovoce-consumer").master(settings.master)
-    for name, value in config.items():
-        builder = builder.config(name, value)
-    session: SparkSession = builder.getOrCreate()
-    session.dataSource.register(ListensSource)
-    return session
 
 
 def run_in(session: SparkSession, settings: ConsumerSettings) -> Run:

@@ -18,11 +18,11 @@ from sottovoce_consumer.admission import Admission, Codes, SealTimeline
 from sottovoce_consumer.counting import COUNT_AT_ONCE, Counted, RangeCounter, count_cells
 from sottovoce_consumer.decoding import Decoded, decode
 from sottovoce_consumer.denying import NOBODY, DenyList
-from sottovoce_consumer.planning import TaskPlan
 from sottovoce_consumer.ranges import Range
 from sottovoce_consumer.reading import RangeReader
 from sottovoce_consumer.rows import Row
 from sottovoce_consumer.settings import ConsumerSettings
+from sottovoce_consumer.task_plan import TaskPlan
 
 type Read = Callable[[Sequence[Range]], Iterator[tuple[Range, Decoded]]]
 """Reads ranges of one data set, each in the order of its offsets."""

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from sottovoce.catalogue import Catalogue, from_parts
 from sottovoce.data_sets.data_set import DataSet, DataSetError
 from sottovoce.data_sets.terms import Terms, TermsTimeline
 from sottovoce.kafka.connection import KafkaSettings
@@ -13,6 +12,9 @@ from sottovoce.kafka.errors import MissingTopicError
 from sottovoce.kafka.reading import LogReader, Record
 from sottovoce.kafka.topics import Topics
 from sottovoce.wire.v1 import data_set_pb2
+
+if TYPE_CHECKING:
+    from sottovoce.catalogue import Catalogue
 
 _DATA_SET: Final = b"data-set/"
 _TERMS: Final = b"terms/"
@@ -86,6 +88,9 @@ class Registry:
         Raises:
             DataSetError: there is no such version.
         """
+        # Here, since most who read the registry want no catalogue, and would load Arrow's formats.
+        from sottovoce.catalogue import Catalogue, from_parts
+
         if version not in self._catalogues:
             if version == "":
                 self._catalogues[version] = Catalogue.empty()

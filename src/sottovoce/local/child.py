@@ -167,4 +167,23 @@ def _kill_group(group: int, patience: float = 2.0) -> None:
             os.killpg(group, signal.SIGKILL)
         except (ProcessLookupError, PermissionError):
             return
+        if _are_zombies(group):
+            return
         time.sleep(0.02)
+
+
+def _are_zombies(group: int) -> bool:
+    """Whether all that is left of a group has ended, and waits for the machine's init to note it.
+
+    An init may take seconds for that. Where there is no /proc, signals to zombies are refused.
+    """
+    if not Path("/proc/self/stat").exists():
+        return False
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, _, its_group = stat.read_text(errors="replace").rpartition(")")[2].split()[:3]
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # it ended meanwhile
+        if int(its_group) == group and state not in "ZX":
+            return False
+    return True

@@ -3,7 +3,7 @@
 import pytest
 
 from sottovoce.kafka import KafkaSettings, TransactionalWriter, transactions
-from sottovoce_consumer.main import TRANSACTION_TIMEOUT_MS
+from sottovoce_consumer.running import TRANSACTION_TIMEOUT_MS
 
 
 class SilentProducer:

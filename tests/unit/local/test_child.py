@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sottovoce.local.child import Child, ChildEndedError
+from sottovoce.local.child import Child, ChildEndedError, _kill_group
 
 
 def is_running(pid):
@@ -115,3 +115,15 @@ def test_a_child_dies_with_a_parent_that_is_killed(tmp_path, monkeypatch):
     parent.wait()
     parent.stdout.close()
     assert until(lambda: not is_running(pid))
+
+
+def test_a_killed_group_is_gone_even_if_nobody_has_noted_its_end():
+    process = subprocess.Popen(["sleep", "60"], process_group=0)
+    try:
+        began = time.monotonic()
+        _kill_group(process.pid, patience=30.0)  # we are its parent, and don't ask how it ended
+        assert time.monotonic() - began < 10.0
+        assert not is_running(process.pid)
+    finally:
+        process.kill()
+        process.wait()
