@@ -6,18 +6,18 @@ the deltas from there on stay. It is idempotent: a crash repeats it.
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 from collections.abc import Sequence
 
 import numpy as np
 
-from sottovoce.cells import KeyedValue, content_of
+from sottovoce.cells import KeyedValue
 from sottovoce.erasure.book import REBUILT, Request
 from sottovoce.wire.v1 import cell_pb2, erasure_pb2
 from sottovoce_consumer.committing import Committer
 from sottovoce_consumer.denying import DenyList
 from sottovoce_consumer.errors import ConsumerError
+from sottovoce_consumer.merging import CountedCell, MergedCell
 from sottovoce_consumer.ranges import ShardRef
 from sottovoce_consumer.recounting import Recount, in_groups, missing_of, size_of
 from sottovoce_consumer.replacing import block_records, cell_records
@@ -25,8 +25,8 @@ from sottovoce_consumer.replaying import Offsets, Replay, union
 from sottovoce_consumer.rounds import Records, ShardRound, round_of
 from sottovoce_consumer.tasks import Found, merged
 
-type CellParts = dict[int, list[cell_pb2.CellPart]]
-"""What was counted anew of each slice."""
+type Cells = dict[int, MergedCell]
+"""By slice, what it is to be."""
 
 
 class Rebuilder:
@@ -73,10 +73,10 @@ class Rebuilder:
             found[part.span.shard].append(part)
         recounts = [self._recount_of(each, found[each.ref[1]], numbers) for each in rounds]
         for group in in_groups(recounts, lambda each: each.size):
-            parts = self._recount(group)
+            cells = self._recount(group)
             for recount in group:
                 ref = recount.round.ref
-                digests = self._replace_cells(recount, parts[ref])
+                digests = self._replace_cells(recount, cells[ref])
                 self._close(recount, numbers, digests, ends[ref])
 
     def _close(
@@ -141,13 +141,15 @@ class Rebuilder:
         }
         return Recount(this, found, records, there, missing_of(feeding, found))
 
-    def _recount(self, group: Sequence[Recount]) -> dict[ShardRef, CellParts]:
+    def _recount(self, group: Sequence[Recount]) -> dict[ShardRef, Cells]:
         """Count cells anew in some shards at once, without whom the first of them excludes."""
-        parts: dict[ShardRef, CellParts] = {
+        parts: dict[ShardRef, dict[int, list[bytes]]] = {
             each.round.ref: {start: [] for start in each.slices} for each in group
         }
-        bodies = [(each.span, body) for mine in group for each in mine.found for body in each.cells]
-        bodies += (
+        counted = [
+            (each.span, body) for mine in group for each in mine.found for body in each.cells
+        ]
+        counted += (
             (row.span, row.body)
             for row in self._replay.recount(
                 {span: slices for each in group for span, slices in each.missing.items()},
@@ -155,38 +157,37 @@ class Rebuilder:
                 group[0].round.excluded,
             )
         )
-        for span, body in bodies:
-            part = cell_pb2.CellPart.FromString(body)
+        for span, body in counted:
+            start = cell_pb2.CellPart.FromString(body).slice_ms
             mine = parts[span.data_set, span.shard]
-            if part.slice_ms in mine:  # else no batch counted them there, or the cell has expired
-                mine[part.slice_ms].append(part)
-        return parts
+            if start in mine:  # else no batch counted them there, or the cell has expired
+                mine[start].append(body)
+        cells: dict[ShardRef, Cells] = {ref: {} for ref in parts}
+        epochs = {ref: self._committer.books[ref].data_set.epoch for ref in parts}
+        through = {each.round.ref: each.round.through for each in group}
+        for cell in self._replay.merge(
+            CountedCell(ref, start, through[ref], epochs[ref], bodies)
+            for ref, by_slice in parts.items()
+            for start, bodies in by_slice.items()
+        ):
+            cells[cell.ref][cell.slice_ms] = cell
+        return cells
 
-    def _replace_cells(self, recount: Recount, parts: CellParts) -> dict[int, bytes]:
+    def _replace_cells(self, recount: Recount, cells: Cells) -> dict[int, bytes]:
         """Write the cells of some slices; return each one's digest, empty where none is left."""
         this = recount.round
-        digests: dict[int, bytes] = {}
         for group in itertools.batched(recount.slices, self._committer.max_folds):
-            contents = {start: content_of(parts[start]) for start in group}
-            for start, content in contents.items():
-                empty = not len(content.plays)
-                digests[start] = b"" if empty else hashlib.sha256(content.payload()).digest()
             with self._committer.lock:
                 book = self._committer.books[this.ref]
                 records: list[KeyedValue] = []
                 for start in group:
                     if start in book.view.cells:  # else it was kept no longer, meanwhile
                         records += cell_records(
-                            book.view.cells[start],
-                            contents[start],
-                            slice_ms=start,
-                            through=this.through,
-                            blocks={block for part in parts[start] for block in part.blocks},
-                            epoch=book.data_set.epoch,
+                            book.view.cells[start], cells[start], through=this.through
                         )
                 entry = book.amend(records, now_ms=self._committer.now_ms())
                 self._committer.write({this.ref: entry})
-        return digests
+        return {start: cell.digest for start, cell in cells.items()}
 
     def _rebuilt(
         self,

@@ -11,6 +11,7 @@ from sottovoce.kafka import KafkaSettings, Topics
 from sottovoce.kafka.offsets import Partition, first_offsets, high_watermarks, last_stable_offsets
 from sottovoce_consumer.admission import Admission, SealTimeline
 from sottovoce_consumer.denying import DenyList
+from sottovoce_consumer.merging import CountedCell, MergedCell, merge_tasks
 from sottovoce_consumer.ranges import Range, ShardRef, share_out, split
 from sottovoce_consumer.rows import Row
 from sottovoce_consumer.tasks import Found, Idle, RecountTask, SearchTask, Task
@@ -97,6 +98,12 @@ class Replay:
                     for share in self._shares(held)
                 ]
             )
+
+    def merge(self, cells: Iterable[CountedCell]) -> Iterator[MergedCell]:
+        """Merge what was counted of cells."""
+        tasks = merge_tasks(cells)
+        if tasks:
+            yield from self.run(tasks)
 
     def _held[What](self, wanted: Mapping[Range, What]) -> dict[Range, What]:
         """Return what the log still holds of the ranges, cut to what a task may read."""
