@@ -220,6 +220,8 @@ def count_cells(span: Range, data_set: DataSet, counted: Sequence[Counted]) -> I
         counted: admitted listens, the hashes of their listeners, the blocks that they stand in.
     """
     listens, hashes, blocks = (np.concatenate(column) for column in zip(*counted, strict=True))
+    if not len(listens):
+        return
     slices = listens["end_time_ms"].astype(np.int64) // data_set.slice_ms
     if (slices == slices[0]).all():
         groups: list[slice | npt.NDArray[np.intp]] = [slice(None)]

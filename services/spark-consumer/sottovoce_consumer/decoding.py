@@ -73,7 +73,7 @@ class Decoded:
 
     def offsets(self) -> npt.NDArray[np.int64]:
         """Return the offset of each listen."""
-        return np.array([message.offset() or 0 for message in self.messages], np.int64)
+        return np.fromiter(map(Message.offset, self.messages), np.int64, len(self.messages))
 
 
 def decode(messages: list[Message]) -> Decoded:

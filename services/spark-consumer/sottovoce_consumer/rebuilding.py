@@ -6,51 +6,27 @@ the deltas from there on stay. It is idempotent: a crash repeats it.
 
 from __future__ import annotations
 
-import hashlib
 import itertools
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Sequence
 
 import numpy as np
 
-from sottovoce.cells import KeyedValue, content_of
+from sottovoce.cells import KeyedValue
 from sottovoce.erasure.book import REBUILT, Request
 from sottovoce.wire.v1 import cell_pb2, erasure_pb2
 from sottovoce_consumer.committing import Committer
 from sottovoce_consumer.denying import DenyList
 from sottovoce_consumer.errors import ConsumerError
-from sottovoce_consumer.ranges import Range, ShardRef
+from sottovoce_consumer.merging import CountedCell, MergedCell
+from sottovoce_consumer.ranges import ShardRef
+from sottovoce_consumer.recounting import Recount, in_groups, missing_of, size_of
 from sottovoce_consumer.replacing import block_records, cell_records
 from sottovoce_consumer.replaying import Offsets, Replay, union
 from sottovoce_consumer.rounds import Records, ShardRound, round_of
 from sottovoce_consumer.tasks import Found, merged
 
-RECOUNT_AT_ONCE: Final = 4_000_000
-"""Listens: what is counted of so many is held by the driver until it is committed."""
-
-type CellParts = dict[int, list[cell_pb2.CellPart]]
-"""What was counted anew of each slice."""
-
-
-@dataclass(frozen=True, slots=True)
-class Recount:
-    """What is counted anew of a shard.
-
-    Attributes:
-        round: the shard, and who is erased from it.
-        slices: the starts of its cells.
-        ranges: what feeds them.
-    """
-
-    round: ShardRound
-    slices: list[int]
-    ranges: list[Range]
-
-    @property
-    def size(self) -> int:
-        """How many offsets it spans."""
-        return sum(span.size for span in self.ranges)
+type Cells = dict[int, MergedCell]
+"""By slice, what it is to be."""
 
 
 class Rebuilder:
@@ -75,12 +51,13 @@ class Rebuilder:
                 for ref, book in self._committer.books.items()
                 if (found := round_of(ref, book, self._committer.erasures))
             ]
-        for _, mine in itertools.groupby(rounds, key=lambda each: each.ref[0]):
-            self._rebuild_data_set(list(mine))
+        for _, mine in itertools.groupby(rounds, key=lambda each: (each.ref[0], each.excluded)):
+            for group in in_groups(list(mine), lambda each: size_of(each.ranges)):
+                self._rebuild_shards(group)
         return bool(rounds)
 
-    def _rebuild_data_set(self, rounds: Sequence[ShardRound]) -> None:
-        """Search in all shards at once; then rebuild some at a time, which bounds the memory."""
+    def _rebuild_shards(self, rounds: Sequence[ShardRound]) -> None:
+        """Search in some shards of a data set at once; then count what the search did not."""
         ends = self._ends_of_cells([each.ref for each in rounds])
         everybody = DenyList.of(
             pseudonym for each in rounds for pseudonym in each.sought.pseudonyms
@@ -91,36 +68,31 @@ class Rebuilder:
             [span for each in rounds for span in each.ranges],
             {each.ref: each.seals for each in rounds},
             everybody,
-            excluded=DenyList.of(
-                pseudonym for each in rounds for pseudonym in each.excluded.pseudonyms
-            ),
+            excluded=rounds[0].excluded,
         ):
             found[part.span.shard].append(part)
-        records = {each.ref: _records_of(each, found[each.ref[1]], numbers) for each in rounds}
-        recounts = [self._recount_of(each, records[each.ref]) for each in rounds]
-        for group in _groups(recounts):
-            parts = self._recount(group)
+        recounts = [self._recount_of(each, found[each.ref[1]], numbers) for each in rounds]
+        for group in in_groups(recounts, lambda each: each.size):
+            cells = self._recount(group)
             for recount in group:
-                mine = recount.round
-                digests = self._replace_cells(recount, parts[mine.ref])
-                there = found[mine.ref[1]]
-                self._close(mine, records[mine.ref], there, numbers, digests, ends[mine.ref])
+                ref = recount.round.ref
+                digests = self._replace_cells(recount, cells[ref])
+                self._close(recount, numbers, digests, ends[ref])
 
     def _close(
         self,
-        this: ShardRound,
-        records: Records,
-        found: Sequence[Found],
+        recount: Recount,
         numbers: dict[bytes, int],
         digests: dict[int, bytes],
         cells_end: int,
     ) -> None:
         """Write a shard's new log index, its totals, and that it is rebuilt."""
+        this, records = recount.round, recount.records
         with self._committer.lock:
             book = self._committer.books[this.ref]
             replaced: list[KeyedValue] = []
             for block in np.unique(records.blocks).tolist():
-                parts = [each.others[block] for each in found if block in each.others]
+                parts = [each.others[block] for each in recount.found if block in each.others]
                 if block in book.view.index:
                     replaced += block_records(
                         book.view.index[block],
@@ -146,62 +118,76 @@ class Rebuilder:
             entry = book.amend(replaced, now_ms=self._committer.now_ms(), change=change)
             self._committer.write({this.ref: entry}, states)
 
-    def _recount_of(self, this: ShardRound, records: Records) -> Recount:
+    def _recount_of(
+        self, this: ShardRound, found: Sequence[Found], numbers: dict[bytes, int]
+    ) -> Recount:
         """Return what is to be counted anew in a shard."""
+        records = _records_of(this, found, numbers)
         touched = set(records.slices[records.counted & (records.refusals == 0)].tolist())
         with self._committer.lock:
             view = self._committer.books[this.ref].view
             there = sorted(touched & view.cells.keys())
-            blocks = {block for start in there for block in view.cells[start].blocks}
-            missing = sorted(blocks - view.index.keys())
+            blocks = {start: view.cells[start].blocks for start in there}
+            missing = sorted(set().union(*blocks.values()) - view.index.keys())
             if missing:
                 raise ConsumerError(
                     f"{this.ref[0]}, shard {this.ref[1]}: an erasure needs blocks {missing} of the "
                     "log, which its index lacks: the cells outlived the log that could rebuild them"
                 )
-            spans = [view.index[block].offsets for block in sorted(blocks)]
-        return Recount(this, there, union(this.ref, spans, this.through))
+            spans = {block: view.index[block].offsets for block in set().union(*blocks.values())}
+        feeding = {
+            start: union(this.ref, [spans[block] for block in blocks[start]], this.through)
+            for start in there
+        }
+        return Recount(this, found, records, there, missing_of(feeding, found))
 
-    def _recount(self, group: Sequence[Recount]) -> dict[ShardRef, CellParts]:
+    def _recount(self, group: Sequence[Recount]) -> dict[ShardRef, Cells]:
         """Count cells anew in some shards at once, without whom the first of them excludes."""
-        parts: dict[ShardRef, CellParts] = {
+        parts: dict[ShardRef, dict[int, list[bytes]]] = {
             each.round.ref: {start: [] for start in each.slices} for each in group
         }
-        for row in self._replay.recount(
-            [span for each in group for span in each.ranges],
-            {each.round.ref: each.round.seals for each in group},
-            group[0].round.excluded,
-            {each.round.ref[1]: frozenset(each.slices) for each in group},
+        counted = [
+            (each.span, body) for mine in group for each in mine.found for body in each.cells
+        ]
+        counted += (
+            (row.span, row.body)
+            for row in self._replay.recount(
+                {span: slices for each in group for span, slices in each.missing.items()},
+                {each.round.ref: each.round.seals for each in group},
+                group[0].round.excluded,
+            )
+        )
+        for span, body in counted:
+            start = cell_pb2.CellPart.FromString(body).slice_ms
+            mine = parts[span.data_set, span.shard]
+            if start in mine:  # else no batch counted them there, or the cell has expired
+                mine[start].append(body)
+        cells: dict[ShardRef, Cells] = {ref: {} for ref in parts}
+        epochs = {ref: self._committer.books[ref].data_set.epoch for ref in parts}
+        through = {each.round.ref: each.round.through for each in group}
+        for cell in self._replay.merge(
+            CountedCell(ref, start, through[ref], epochs[ref], bodies)
+            for ref, by_slice in parts.items()
+            for start, bodies in by_slice.items()
         ):
-            part = cell_pb2.CellPart.FromString(row.body)
-            parts[row.span.data_set, row.span.shard][part.slice_ms].append(part)
-        return parts
+            cells[cell.ref][cell.slice_ms] = cell
+        return cells
 
-    def _replace_cells(self, recount: Recount, parts: CellParts) -> dict[int, bytes]:
+    def _replace_cells(self, recount: Recount, cells: Cells) -> dict[int, bytes]:
         """Write the cells of some slices; return each one's digest, empty where none is left."""
         this = recount.round
-        digests: dict[int, bytes] = {}
         for group in itertools.batched(recount.slices, self._committer.max_folds):
-            contents = {start: content_of(parts[start]) for start in group}
-            for start, content in contents.items():
-                empty = not len(content.plays)
-                digests[start] = b"" if empty else hashlib.sha256(content.payload()).digest()
             with self._committer.lock:
                 book = self._committer.books[this.ref]
                 records: list[KeyedValue] = []
                 for start in group:
                     if start in book.view.cells:  # else it was kept no longer, meanwhile
                         records += cell_records(
-                            book.view.cells[start],
-                            contents[start],
-                            slice_ms=start,
-                            through=this.through,
-                            blocks={block for part in parts[start] for block in part.blocks},
-                            epoch=book.data_set.epoch,
+                            book.view.cells[start], cells[start], through=this.through
                         )
                 entry = book.amend(records, now_ms=self._committer.now_ms())
                 self._committer.write({this.ref: entry})
-        return digests
+        return {start: cell.digest for start, cell in cells.items()}
 
     def _rebuilt(
         self,
@@ -246,20 +232,6 @@ def _records_of(this: ShardRound, found: Sequence[Found], numbers: dict[bytes, i
     for pseudonym, offset in zip(this.sought.pseudonyms, this.counted_below, strict=True):
         below[numbers[pseudonym]] = offset
     return Records.of(found, below)
-
-
-def _groups(recounts: Sequence[Recount]) -> Iterator[list[Recount]]:
-    """Yield shards that are recounted together: all cores have work, and the driver has room."""
-    group: list[Recount] = []
-    for each in recounts:
-        if group and (
-            sum(mine.size for mine in group) + each.size > RECOUNT_AT_ONCE
-            or each.round.excluded != group[0].round.excluded
-        ):
-            yield group
-            group = []
-        group.append(each)
-    yield group
 
 
 def _uncount(progress: cell_pb2.ShardProgress, state: erasure_pb2.ErasureState) -> None:

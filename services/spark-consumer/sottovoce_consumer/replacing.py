@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 
-from sottovoce.cells import BlockIndex, Cell, CellContent, KeyedValue, base_records, index_records
+from sottovoce.cells import BlockIndex, Cell, KeyedValue, index_records
 from sottovoce.wire.keys import CellKey, CellKeyKind
 from sottovoce_consumer.errors import ConsumerError
+from sottovoce_consumer.merging import MergedCell
 from sottovoce_consumer.tasks import BlockHashes
 
 _BASES = (CellKeyKind.BASE, CellKeyKind.INDEX_BASE)
 
 
-def cell_records(
-    cell: Cell,
-    content: CellContent,
-    *,
-    slice_ms: int,
-    through: int,
-    blocks: Collection[int],
-    epoch: bytes,
-) -> list[KeyedValue]:
-    """Return the records after which a cell is `content` and the deltas from `through` on.
+def cell_records(cell: Cell, merged: MergedCell, *, through: int) -> list[KeyedValue]:
+    """Return the records after which a cell is what was merged and the deltas from `through` on.
 
     Where nothing is left, all of the cell goes.
 
@@ -30,10 +23,8 @@ def cell_records(
     """
     _check(cell, through)
     records: list[KeyedValue] = []
-    if len(content.plays) or _has_later(cell, through):
-        records = base_records(
-            content, slice_ms=slice_ms, through_offset=through, blocks=blocks, epoch=epoch
-        )
+    if merged.digest or _has_later(cell, through):
+        records += merged.records
     return records + _stale(cell.record_keys(), records, through)
 
 

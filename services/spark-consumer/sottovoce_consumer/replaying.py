@@ -11,7 +11,8 @@ from sottovoce.kafka import KafkaSettings, Topics
 from sottovoce.kafka.offsets import Partition, first_offsets, high_watermarks, last_stable_offsets
 from sottovoce_consumer.admission import Admission, SealTimeline
 from sottovoce_consumer.denying import DenyList
-from sottovoce_consumer.ranges import Range, ShardRef, share_out
+from sottovoce_consumer.merging import CountedCell, MergedCell, merge_tasks
+from sottovoce_consumer.ranges import Range, ShardRef, share_out, split
 from sottovoce_consumer.rows import Row
 from sottovoce_consumer.tasks import Found, Idle, RecountTask, SearchTask, Task
 
@@ -60,65 +61,63 @@ class Replay:
             ranges: where, of one data set.
             seals: of each shard.
             sought: whose records.
-            excluded: who is left out of the log index that is made on the way; None: none is made.
+            excluded: who is left out of the log index and the cells that are made on the way;
+                None: none are made.
         """
         if ranges:
             rules = self.rules(ranges[0].data_set)
             yield from self.run(
                 [
-                    SearchTask(
-                        share,
-                        rules,
-                        _of(share, seals),
-                        sought,
-                        sought if excluded is None else excluded,
-                        excluded is not None,
-                    )
-                    for share in self._shares(ranges)
+                    SearchTask(share, rules, _of(share, seals), sought, excluded)
+                    for share in self._shares(self._held(dict.fromkeys(ranges)))
                 ]
             )
 
     def recount(
-        self,
-        ranges: Sequence[Range],
-        seals: Seals,
-        excluded: DenyList,
-        slices: Mapping[int, frozenset[int]],
+        self, wanted: Mapping[Range, frozenset[int]], seals: Seals, excluded: DenyList
     ) -> Iterator[Row]:
         """Count slices anew, without some listeners.
 
         Args:
-            ranges: where, of one data set; all that fed those slices.
+            wanted: the ranges, of one data set, and the starts of the slices to count in each.
             seals: of each shard.
             excluded: who is left out.
-            slices: their starts, by shard.
         """
-        if ranges:
-            rules = self.rules(ranges[0].data_set)
+        if wanted:
+            rules = self.rules(next(iter(wanted)).data_set)
+            held = self._held(wanted)
             yield from self.run(
                 [
-                    RecountTask(share, rules, _of(share, seals), excluded, slices)
-                    for share in self._shares(ranges)
+                    RecountTask(
+                        share,
+                        rules,
+                        _of(share, seals),
+                        excluded,
+                        {span: held[span] for span in share},
+                    )
+                    for share in self._shares(held)
                 ]
             )
 
-    def _shares(self, ranges: Sequence[Range]) -> list[tuple[Range, ...]]:
-        """Share out what the log still holds of the ranges."""
-        firsts = self.firsts({(span.data_set, span.shard) for span in ranges})
-        held = (
-            Range(
-                span.data_set,
-                span.shard,
-                max(span.from_offset, firsts[span.data_set, span.shard]),
-                span.through_offset,
-            )
-            for span in ranges
-        )
-        return share_out(
-            [span for span in held if span.size > 0],
-            most=self.max_listens_per_task,
-            workers=self.workers,
-        )
+    def merge(self, cells: Iterable[CountedCell]) -> Iterator[MergedCell]:
+        """Merge what was counted of cells."""
+        tasks = merge_tasks(cells)
+        if tasks:
+            yield from self.run(tasks)
+
+    def _held[What](self, wanted: Mapping[Range, What]) -> dict[Range, What]:
+        """Return what the log still holds of the ranges, cut to what a task may read."""
+        firsts = self.firsts({(span.data_set, span.shard) for span in wanted})
+        held: dict[Range, What] = {}
+        for span, what in wanted.items():
+            first = max(span.from_offset, firsts[span.data_set, span.shard])
+            if first < span.through_offset:
+                left = Range(span.data_set, span.shard, first, span.through_offset)
+                held |= dict.fromkeys(split(left, self.max_listens_per_task), what)
+        return held
+
+    def _shares(self, ranges: Iterable[Range]) -> list[tuple[Range, ...]]:
+        return share_out(ranges, most=self.max_listens_per_task, workers=self.workers)
 
 
 def rules_in(settings: KafkaSettings) -> Callable[[str], Admission]:

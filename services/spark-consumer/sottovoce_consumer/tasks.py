@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 
 import numpy as np
@@ -100,8 +100,10 @@ class Found:
         refusals: the `Refusal` of each, 0 for those admitted.
         keys: the key of each record.
         tracks: the ids of the tracks that they are of, 16 big-endian bytes each, none twice.
-        others: of each block the listeners who are not excluded; where the index was asked for.
         retired: the numbers of those whose retirement stands in the range.
+        others: of each block the listeners who are not excluded; for a rebuilding.
+        recounted: the starts of the slices that were counted anew on the way; for a rebuilding.
+        cells: what was counted of them, a `CellPart` each.
     """
 
     span: Range
@@ -112,37 +114,68 @@ class Found:
     refusals: Codes = field(repr=False)
     keys: list[bytes] = field(repr=False)
     tracks: frozenset[bytes] = field(repr=False)
-    others: dict[int, BlockHashes]
     retired: frozenset[int]
+    others: dict[int, BlockHashes] = field(default_factory=dict)
+    recounted: frozenset[int] = frozenset()
+    cells: list[bytes] = field(default_factory=list, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class SearchTask:
     """Finds every record of some listeners in some ranges.
 
+    For a rebuilding it counts anew what it is likely to be asked for next, so that a range is read
+    once where it can: the slices in which it finds such a record, or all where those are most.
+
     Attributes:
         ranges: of one data set.
         admission: its rules.
         seals: all seals of each shard.
         sought: whose records.
-        excluded: who is left out of `Found.others`, those sought among them.
-        with_index: whether `Found.others` is wanted.
+        excluded: who is left out of what is rebuilt, those sought among them; None: nothing is.
     """
 
     ranges: tuple[Range, ...]
     admission: Admission
     seals: Mapping[int, SealTimeline]
     sought: DenyList
-    excluded: DenyList
-    with_index: bool
+    excluded: DenyList | None = None
 
     def run(self, read: Read) -> Iterator[Found]:
         """Yield what each range holds."""
         chunks: dict[Range, list[Found]] = {}
+        others: dict[Range, list[Counted]] = {}
         for span, decoded in read(self.ranges):
-            chunks.setdefault(span, []).append(self._search(span, decoded))
-        for span, found in chunks.items():
-            yield _joined(span, found)
+            found = self._search(span, decoded)
+            if self.excluded is not None:
+                left = decoded.only(~self.excluded.holds(decoded.listens))
+                hashes = hash_keys(left.listens["listener_high"], left.listens["listener_low"])[0]
+                found = replace(found, others=_by_block(left, hashes))
+                counted = judged(self.admission, self.seals, span.shard, left) == 0
+                others.setdefault(span, []).append(
+                    (left.listens[counted], hashes[counted], (left.append_ms // BLOCK_MS)[counted])
+                )
+            chunks.setdefault(span, []).append(found)
+        for span, parts in chunks.items():
+            yield self._recount(_joined(span, parts), others.pop(span, []))
+
+    def _recount(self, found: Found, others: Sequence[Counted]) -> Found:
+        """Return the same with cells, of what is left of the range without whom is excluded."""
+        touched = frozenset(found.slices[found.refusals == 0].tolist())
+        if not touched or not others:
+            return found
+        slice_ms = self.admission.data_set.slice_ms
+        numbers = [each["end_time_ms"].astype(np.int64) // slice_ms for each, _, _ in others]
+        there = {number * slice_ms for number in distinct(np.concatenate(numbers)).tolist()}
+        recounted = touched | there if 2 * len(touched & there) > len(there) else touched
+        wanted = np.array(sorted(recounted), np.int64) // slice_ms
+        which = [np.isin(number, wanted) for number in numbers]
+        mine = [
+            (listens[kept], hashes[kept], blocks[kept])
+            for kept, (listens, hashes, blocks) in zip(which, others, strict=True)
+        ]
+        rows = count_cells(found.span, self.admission.data_set, mine)
+        return replace(found, recounted=recounted, cells=[row.body for row in rows])
 
     def _search(self, span: Range, decoded: Decoded) -> Found:
         numbers = self.sought.numbers(decoded.listens)
@@ -160,7 +193,6 @@ class SearchTask:
             frozenset(
                 map(bytes, pack_keys(found.listens["track_high"], found.listens["track_low"]))
             ),
-            self._others(decoded) if self.with_index else {},
             self._retired(decoded),
         )
 
@@ -169,17 +201,6 @@ class SearchTask:
         for place, (_, high, low) in enumerate(decoded.retired):
             marks[place]["listener_high"], marks[place]["listener_low"] = high, low
         return frozenset(self.sought.numbers(marks).tolist()) - {NOBODY}
-
-    def _others(self, decoded: Decoded) -> dict[int, BlockHashes]:
-        left = decoded.only(~self.excluded.holds(decoded.listens))
-        hashes = hash_keys(left.listens["listener_high"], left.listens["listener_low"])[0]
-        blocks = left.append_ms // BLOCK_MS
-        others = {}
-        for block in distinct(blocks).tolist():
-            places = np.flatnonzero(blocks == block)
-            first, last = (left.messages[place].offset() or 0 for place in places[[0, -1]])
-            others[block] = BlockHashes(first, last, distinct(hashes[places]))
-        return others
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,14 +212,14 @@ class RecountTask:
         admission: its rules.
         seals: all seals of each shard.
         excluded: who is left out.
-        slices: the starts of the slices to count in each shard.
+        slices: the starts of the slices to count in each range.
     """
 
     ranges: tuple[Range, ...]
     admission: Admission
     seals: Mapping[int, SealTimeline]
     excluded: DenyList
-    slices: Mapping[int, frozenset[int]]
+    slices: Mapping[Range, frozenset[int]]
 
     def run(self, read: Read) -> Iterator[Row]:
         """Yield a row for each cell and range."""
@@ -215,7 +236,7 @@ class RecountTask:
     def _admitted(self, span: Range, decoded: Decoded) -> list[Counted]:
         slice_ms = self.admission.data_set.slice_ms
         numbers = (decoded.listens["end_time_ms"] // np.uint64(slice_ms)).astype(np.int64)
-        wanted = np.array(sorted(self.slices[span.shard]), np.int64) // slice_ms
+        wanted = np.array(sorted(self.slices[span]), np.int64) // slice_ms
         mine = decoded.only(np.isin(numbers, wanted) & ~self.excluded.holds(decoded.listens))
         mine = mine.only(judged(self.admission, self.seals, span.shard, mine) == 0)
         if not len(mine.listens):
@@ -240,6 +261,16 @@ def judged(
     )
 
 
+def _by_block(decoded: Decoded, hashes: npt.NDArray[np.uint64]) -> dict[int, BlockHashes]:
+    blocks = decoded.append_ms // BLOCK_MS
+    found = {}
+    for block in distinct(blocks).tolist():
+        places = np.flatnonzero(blocks == block)
+        first, last = (decoded.messages[place].offset() or 0 for place in places[[0, -1]])
+        found[block] = BlockHashes(first, last, distinct(hashes[places]))
+    return found
+
+
 def _joined(span: Range, found: Sequence[Found]) -> Found:
     others: dict[int, list[BlockHashes]] = {}
     for each in found:
@@ -254,8 +285,8 @@ def _joined(span: Range, found: Sequence[Found]) -> Found:
         np.concatenate([each.refusals for each in found]),
         [key for each in found for key in each.keys],
         frozenset().union(*(each.tracks for each in found)),
-        {block: merged(parts) for block, parts in others.items()},
         frozenset().union(*(each.retired for each in found)),
+        {block: merged(parts) for block, parts in others.items()},
     )
 
 

@@ -186,10 +186,9 @@ class Verifier:
         ]
         parts: dict[int, list[cell_pb2.CellPart]] = {start: [] for start in slices}
         for row in self._replay.recount(
-            self._whole(ref, through),
+            dict.fromkeys(self._whole(ref, through), slices),
             {ref: self._seals(ref)},
             DenyList.of(excluded),
-            {ref[1]: slices},
         ):
             part = cell_pb2.CellPart.FromString(row.body)
             parts[part.slice_ms].append(part)

@@ -84,6 +84,7 @@ class SystemWithoutKafka:
     ) -> None:
         self._meanwhile = meanwhile
         self._at_once = at_once
+        self.replayed: list[Range] = []
         self.data_set = data_set
         self.admission = admission
         self.logs = {shard: list(log) for shard, log in logs.items()}
@@ -222,6 +223,7 @@ class SystemWithoutKafka:
 
     def _read(self, ranges: Sequence[Range]) -> Iterator[tuple[Range, Decoded]]:
         for span in ranges:
+            self.replayed.append(span)
             mine = self._within(span)
             for at in range(0, len(mine), self._at_once[0]):
                 yield span, decode(mine[at : at + self._at_once[0]])
