@@ -6,16 +6,23 @@ import time
 from collections.abc import Iterator
 
 import numpy as np
+import numpy.typing as npt
 
 from benchmarks.ground import Ground
-from benchmarks.made_up_log import MadeUpListens
+from benchmarks.made_up_log import TRACK_KEYS, MadeUpListens
 from sottovoce.cells import CellContent, base_records
 from sottovoce.kafka import TransactionalWriter
 from sottovoce.wire.keys import CellKey, CellKeyKind
 from sottovoce.wire.v1 import cell_pb2
 
 
-def make_cells(ground: Ground, slices: int, listens_per_cell: int, variants: int) -> int:
+def make_cells(
+    ground: Ground,
+    slices: int,
+    listens_per_cell: int,
+    variants: int,
+    track_keys: npt.NDArray[np.uint64] = TRACK_KEYS,
+) -> int:
     """Write complete cells for the last whole slices of every shard; return their bytes.
 
     A few contents are made, and stand in for many slices: what a reader holds is as large.
@@ -25,11 +32,14 @@ def make_cells(ground: Ground, slices: int, listens_per_cell: int, variants: int
         slices: how many.
         listens_per_cell: listens of a cell.
         variants: how many different contents.
+        track_keys: the tracks.
     """
     live = ground.live
     now_ms = time.time_ns() // 1_000_000
     last_ms = live.slice_of(now_ms - live.slice_ms)
-    contents = [list(_parts(ground, listens_per_cell, seed)) for seed in range(variants)]
+    contents = [
+        list(_parts(ground, listens_per_cell, seed, track_keys)) for seed in range(variants)
+    ]
     writer = TransactionalWriter(ground.settings, "bench-cells")
     topic, written = ground.topics.cells(live.name), 0
     for number in range(slices):
@@ -50,10 +60,12 @@ def make_cells(ground: Ground, slices: int, listens_per_cell: int, variants: int
     return written
 
 
-def _parts(ground: Ground, listens: int, seed: int) -> Iterator[cell_pb2.CellPart]:
+def _parts(
+    ground: Ground, listens: int, seed: int, track_keys: npt.NDArray[np.uint64]
+) -> Iterator[cell_pb2.CellPart]:
     live = ground.live
     content = CellContent()
-    drawn, _ = MadeUpListens(1, seed).draw(listens, live.slice_ms)
+    drawn, _ = MadeUpListens(1, seed, track_keys).draw(listens, live.slice_ms)
     drawn["end_time_ms"] = np.random.default_rng(seed).integers(0, live.slice_ms, listens)
     content.update(drawn, slice_ms=0, pane_ms=live.pane_ms)
     epoch = ground.epoch(live.name)

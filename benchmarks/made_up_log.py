@@ -19,16 +19,17 @@ _COUNTRIES = ("US", "BR", "GB", "MX", "DE", "IN", "FR", "JP", "SE", "PL", "NL", 
 _SPREAD_MS = 240_000
 
 
+TRACK_KEYS = np.random.default_rng(7).integers(1, 2**63, TRACKS, dtype=np.uint64)
+
+
 def zipf_tracks(
-    rng: np.random.Generator, size: int, tracks: int = TRACKS
+    rng: np.random.Generator, size: int, keys: npt.NDArray[np.uint64] = TRACK_KEYS
 ) -> npt.NDArray[np.uint64]:
-    """Draw track keys by Zipf's law, exponent 1."""
-    cumulative = np.cumsum(1.0 / np.arange(1, tracks + 1))
+    """Draw track keys by Zipf's law, exponent 1; the first is played most."""
+    cumulative = np.cumsum(1.0 / np.arange(1, len(keys) + 1))
     ranks = np.searchsorted(cumulative, rng.random(size) * cumulative[-1], "right")
-    keys: npt.NDArray[np.uint64] = np.random.default_rng(7).integers(
-        1, 2**63, tracks, dtype=np.uint64
-    )[np.minimum(ranks, tracks - 1)]
-    return keys
+    drawn: npt.NDArray[np.uint64] = keys[np.minimum(ranks, len(keys) - 1)]
+    return drawn
 
 
 class MadeUpListens:
@@ -37,9 +38,13 @@ class MadeUpListens:
     Args:
         shards: of the data set.
         seed: decides all but the times.
+        track_keys: the tracks.
     """
 
-    def __init__(self, shards: int, seed: int = 1) -> None:
+    def __init__(
+        self, shards: int, seed: int = 1, track_keys: npt.NDArray[np.uint64] = TRACK_KEYS
+    ) -> None:
+        self._track_keys = track_keys
         self._rng = np.random.default_rng(seed)
         self._listeners = self._rng.integers(0, 2**63, (LISTENERS, 2), dtype=np.uint64)
         packed = wire.pack_keys(self._listeners[:, 0], self._listeners[:, 1])
@@ -53,7 +58,7 @@ class MadeUpListens:
         listens = wire.new_listens(size)
         listens["listener_high"] = self._listeners[who, 0]
         listens["listener_low"] = self._listeners[who, 1]
-        tracks = zipf_tracks(rng, size)
+        tracks = zipf_tracks(rng, size, self._track_keys)
         listens["track_high"], listens["track_low"] = tracks ^ np.uint64(1), tracks
         listens["event_high"] = rng.integers(0, 2**63, size, dtype=np.uint64)
         listens["event_low"] = rng.integers(0, 2**63, size, dtype=np.uint64)

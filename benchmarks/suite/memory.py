@@ -31,7 +31,7 @@ def measure(size: str) -> Result:
         with Ground(days=31, catalogue=catalogue, **constants) as ground:
             live = ground.live
             per_cell = _LISTENS_A_SECOND * live.slice_ms // 1000 // live.shards
-            stored = make_cells(ground, slices, per_cell, variants=16)
+            stored = make_cells(ground, slices, per_cell, 16, catalogue.keys)
             releases = make_releases(ground, _DAYS[size == "tiny"], catalogue)
             with QueryChild(ground) as query:
                 settled = _wait_until_merged(query, slices)

@@ -11,7 +11,8 @@ import numpy.typing as npt
 from sottovoce.catalogue import UNKNOWN, Catalogue
 from sottovoce.cells import FIRSTS_OF_ARTIST, FIRSTS_OF_TRACK, PLAYS, CellContent
 from sottovoce.sketches import BottomKSample, FlajoletMartin, KeyCounts
-from sottovoce_query.pane_counts import Counts, Keys, PaneCounts, smallest
+from sottovoce_query.packed import Counts, Keys, PackedCounts
+from sottovoce_query.pane_counts import PaneCounts, smallest
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,9 +40,9 @@ class MergedSlice:
     start_ms: int
     catalogue_version: str
     tracks: PaneCounts
-    plays: npt.NDArray[np.unsignedinteger]
-    firsts_of_track: npt.NDArray[np.unsignedinteger]
-    firsts_of_artist: npt.NDArray[np.unsignedinteger]
+    plays: PackedCounts
+    firsts_of_track: PackedCounts
+    firsts_of_artist: PackedCounts
     pane_plays: npt.NDArray[np.uint32]
     arrivals: npt.NDArray[np.uint32]
     countries: npt.NDArray[np.uint32]
@@ -94,10 +95,10 @@ def merge_slice(
     return MergedSlice(
         start_ms=start_ms,
         catalogue_version=catalogue.version if len(catalogue) else "",
-        tracks=_pane_counts(keys, places, rows, panes),
-        plays=smallest(_sums(places, rows.plays, len(keys))),
-        firsts_of_track=smallest(_sums(places, rows.firsts_of_track, len(keys))),
-        firsts_of_artist=smallest(_sums(places, rows.firsts_of_artist, len(keys))),
+        tracks=_pane_counts(keys, places, rows, panes, catalogue.keys),
+        plays=PackedCounts(_sums(places, rows.plays, len(keys))),
+        firsts_of_track=PackedCounts(_sums(places, rows.firsts_of_track, len(keys))),
+        firsts_of_artist=PackedCounts(_sums(places, rows.firsts_of_artist, len(keys))),
         pane_plays=_sums(rows.panes, rows.plays, panes).astype(np.uint32),
         arrivals=arrivals,
         countries=countries,
@@ -136,14 +137,17 @@ class _Rows:
         return _Rows(*(np.concatenate([getattr(part, c) for part in parts]) for c in columns))
 
 
-def _pane_counts(keys: Keys, places: Counts, rows: _Rows, panes: int) -> PaneCounts:
+def _pane_counts(
+    keys: Keys, places: Counts, rows: _Rows, panes: int, catalogue_keys: Keys
+) -> PaneCounts:
     """Add up the rows of the same key and pane."""
     codes = places * panes + rows.panes
     order = np.argsort(codes)
     codes, plays = codes[order], rows.plays[order].astype(np.int64)
     begins = np.flatnonzero(np.diff(codes, prepend=-1))
     codes, sums = codes[begins], np.add.reduceat(plays, begins) if len(plays) else plays
-    return PaneCounts(keys[codes // panes], (codes % panes).astype(np.uint32), sums)
+    in_panes = (codes % panes).astype(np.uint32)
+    return PaneCounts(keys[codes // panes], in_panes, sums, catalogue_keys)
 
 
 def _sums(

@@ -9,8 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import zstandard
 
-type Keys = npt.NDArray[np.uint64]
-type Counts = npt.NDArray[np.int64]
+from sottovoce_query.packed import Counts, Keys, PackedKeys
 
 _HEAVY: Final = 255
 _LEVEL: Final = 3
@@ -40,18 +39,22 @@ class PaneCounts:
 
     **Guarantee:** every count is exact.
 
-    Attributes:
-        keys: the distinct keys, ascending.
+    Args:
+        keys: of each row, in any order; a (key, pane) stands at most once.
+        panes: of each row.
+        plays: of each row, above 0.
+        catalogue_keys: keys that many slices have, ascending; they are kept once.
     """
 
-    __slots__ = ("_excess", "_heavy", "_packed", "_size", "_types", "keys")
+    __slots__ = ("_excess", "_heavy", "_keys", "_packed", "_size", "_types")
 
-    def __init__(self, keys: Keys, panes: npt.NDArray[np.uint32], plays: Counts) -> None:
-        """Take rows in any order; a (key, pane) stands at most once, with plays above 0."""
+    def __init__(
+        self, keys: Keys, panes: npt.NDArray[np.uint32], plays: Counts, catalogue_keys: Keys
+    ) -> None:
         order = np.lexsort((panes, keys))
         keys, panes, plays = keys[order], panes[order], plays[order]
         begins = np.flatnonzero(np.concatenate([[True], keys[1:] != keys[:-1]])[: len(keys)])
-        self.keys: Keys = keys[begins]
+        self._keys = PackedKeys(keys[begins], catalogue_keys)
         self._size = len(keys)
         self._heavy = np.flatnonzero(plays > _HEAVY).astype(np.int32)
         self._excess = plays[self._heavy] - _HEAVY
@@ -72,14 +75,19 @@ class PaneCounts:
         return self._size
 
     @property
+    def keys(self) -> Keys:
+        """The distinct keys, ascending."""
+        return self._keys.unpack()
+
+    @property
     def nbytes(self) -> int:
         """How many bytes it takes."""
-        return self.keys.nbytes + self._heavy.nbytes + self._excess.nbytes + len(self._packed)
+        return self._keys.nbytes + self._heavy.nbytes + self._excess.nbytes + len(self._packed)
 
     def _unpack(self) -> _Rows:
         plain = zstandard.ZstdDecompressor().decompress(self._packed)
         columns, offset = [], 0
-        for dtype, size in zip(self._types, (len(self.keys), *2 * (self._size,)), strict=True):
+        for dtype, size in zip(self._types, (len(self._keys), *2 * (self._size,)), strict=True):
             columns.append(np.frombuffer(plain, dtype, size, offset).astype(np.int64))
             offset += size * dtype.itemsize
         lengths, steps, plays = columns
@@ -91,7 +99,7 @@ class PaneCounts:
 
     def sums(self, first_pane: int, stop_pane: int) -> Counts:
         """Return the plays of each of `keys` in panes [first, stop)."""
-        if not len(self.keys):
+        if not self._size:
             return np.zeros(0, np.int64)
         rows = self._unpack()
         rows.plays[(rows.panes < first_pane) | (rows.panes >= stop_pane)] = 0
@@ -106,7 +114,7 @@ class PaneCounts:
 
     def grouped(self, labels: npt.NDArray[np.int64], size: int, panes: int) -> Counts:
         """Return the plays by (label, pane), the label of each of `keys` given; (size, panes)."""
-        if not len(self.keys):
+        if not self._size:
             return np.zeros((size, panes), np.int64)
         rows = self._unpack()
         places = np.repeat(labels * panes, np.diff(rows.begins, append=self._size)) + rows.panes

@@ -16,7 +16,7 @@ from sottovoce.wire.keys import CellKey, CellKeyKind
 
 _PART_KINDS: Final = (CellKeyKind.BASE.encode(), CellKeyKind.DELTA.encode())
 _PROGRESS: Final = CellKey(CellKeyKind.PROGRESS).to_bytes()
-_BYTES_AT_ONCE: Final = 32 * 1024 * 1024
+_BYTES_AT_ONCE: Final = 8 * 1024 * 1024
 
 RECORDS_AT_ONCE: Final = 100
 """How many records of cells are taken from the client at once: each may have 512 KiB."""

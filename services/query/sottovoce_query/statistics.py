@@ -37,7 +37,7 @@ class Statistics:
         parts: dict[str, list[tuple[Keys, Counts]]] = {}
         for span in spans(asked, self._cells):
             if span.whole or mark != "plays":
-                counts = getattr(span.slice, mark).astype(np.int64)
+                counts = getattr(span.slice, mark).unpack()
             else:
                 counts = span.slice.tracks.sums(span.first_pane, span.stop_pane)
             some = counts > 0
@@ -123,6 +123,7 @@ class Statistics:
     def series_of(self, merged: MergedSlice, series: Series) -> npt.NDArray[np.int64]:
         """Return a series over the panes of one slice."""
         panes = self._cells.data_set.panes_per_slice
+        keys = merged.tracks.keys
         match series.kind:
             case "all":
                 return merged.pane_plays.astype(np.int64)
@@ -135,13 +136,13 @@ class Statistics:
             case "track":
                 return merged.tracks.by_pane(np.array(series.keys, np.uint64), panes)
             case "genre":
-                places, names = self._book.genres_of(merged.tracks.keys, merged.catalogue_version)
+                places, names = self._book.genres_of(keys, merged.catalogue_version)
                 inside = places == (names.index(series.name) if series.name in names else -1)
             case "artist":
-                artists = self._book.artists_of(merged.tracks.keys, merged.catalogue_version)
+                artists = self._book.artists_of(keys, merged.catalogue_version)
                 inside = np.isin(artists, np.array(series.keys, np.uint64))
         if np.count_nonzero(inside) <= _FEW_TRACKS:
-            return merged.tracks.by_pane(merged.tracks.keys[inside], panes)
+            return merged.tracks.by_pane(keys[inside], panes)
         both: Counts = merged.tracks.grouped(inside.astype(np.int64), 2, panes)
         return both[1, :]
 

@@ -82,7 +82,7 @@ class LogReader:
                 fetch_wait_max_ms=20,
                 fetch_error_backoff_ms=20,
                 # Read ahead, but never hold much more than what is being applied.
-                queued_max_messages_kbytes=16_384,
+                queued_max_messages_kbytes=8_192,
                 fetch_queue_backoff_ms=5,
             )
         )

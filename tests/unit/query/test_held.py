@@ -20,7 +20,7 @@ from sottovoce_query.pane_counts import PaneCounts
 
 def plays(cells, start_ms):
     merged = cells.slice(start_ms)
-    return int(merged.pane_plays.sum()), int(merged.plays.sum()), len(merged.tracks.keys)
+    return int(merged.pane_plays.sum()), int(merged.plays.unpack().sum()), len(merged.tracks.keys)
 
 
 @pytest.fixture
@@ -209,12 +209,13 @@ rows = st.dictionaries(
 )
 
 
-@given(rows, st.integers(0, 300), st.integers(0, 301))
+@given(rows, st.integers(0, 300), st.integers(0, 301), st.sets(st.integers(0, 9)))
 @settings(max_examples=60, deadline=None)
-def test_pane_counts_are_exact(table, first, stop):
+def test_pane_counts_are_exact(table, first, stop, shared):
     columns = [(key, pane, count) for (key, pane), count in table.items()]
     keys, panes, counts = (np.array([row[i] for row in columns], np.int64) for i in range(3))
-    held = PaneCounts(keys.astype(np.uint64), panes.astype(np.uint32), counts)
+    catalogue_keys = np.array(sorted(shared), np.uint64)
+    held = PaneCounts(keys.astype(np.uint64), panes.astype(np.uint32), counts, catalogue_keys)
     wanted: dict[int, int] = {key: 0 for key, _ in table}
     by_pane = np.zeros(301, np.int64)
     for (key, pane), count in table.items():

@@ -109,14 +109,14 @@ class Exact:
     ) -> Vector:
         if merged is None:
             return self._by_track(slice_ms, _NO_KEYS, _NO_COUNTS)
-        return self._by_track(slice_ms, merged.tracks.keys, merged.firsts_of_track.astype(np.int64))
+        return self._by_track(slice_ms, merged.tracks.keys, merged.firsts_of_track.unpack())
 
     def _artists_by_listeners(
         self, slice_ms: int, merged: MergedSlice | None, _: int, __: int
     ) -> Vector:
         if merged is None:
             return self._by_artist(slice_ms, _NO_KEYS, _NO_COUNTS)
-        firsts = merged.firsts_of_artist.astype(np.int64)
+        firsts = merged.firsts_of_artist.unpack()
         return self._by_artist(slice_ms, merged.tracks.keys, firsts)
 
     def _by_track(self, slice_ms: int, keys: Keys, counts: Counts) -> Vector:
