@@ -49,8 +49,6 @@ def start(settings: ConsumerSettings, shutdown: Shutdown) -> None:
         ThreadPoolExecutor(1, "spark-start") as elsewhere,
         tempfile.TemporaryDirectory(prefix="sottovoce-consumer-") as folder,
     ):
-        # Spark loads pandas wherever it is there, though nothing here is made of it: for a second.
-        sys.modules.setdefault("pandas", None)  # type: ignore[arg-type]
         from sottovoce_consumer.session import start_session
 
         starting = elsewhere.submit(start_session, settings)
