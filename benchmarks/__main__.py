@@ -20,6 +20,7 @@ SUITE = {
     "memory": "the query service's memory, a week of cells held",
     "history": "import of a person's exported history",
     "startup": "seconds until each service is ready",
+    "recovery": "seconds until a killed consumer counts live again",
 }
 
 

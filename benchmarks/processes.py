@@ -117,6 +117,12 @@ class Child:
                 self._process.wait()
         self._guard.release()
 
+    def kill(self) -> None:
+        """End it and all it started at once, as a power cut would."""
+        os.killpg(self.pid, signal.SIGKILL)
+        self._process.wait()
+        self._guard.release()
+
     def weigh(self) -> Weight:
         """Weigh it and all it started."""
         return weigh_session(self.pid)

@@ -2,98 +2,20 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable
-from typing import Self
-
-import numpy as np
 
 from benchmarks.ground import Ground
+from benchmarks.live_stream import PER_SECOND, Commits, LiveStream
 from benchmarks.made_up_history import DAYS, SOME_DAYS, MadeUpHistory, fill_history
-from benchmarks.made_up_log import MadeUpListens
 from benchmarks.processes import Child, ChildFailedError
 from benchmarks.results import Result, Table, Target
 from sottovoce.erasure.book import DENIED, REBUILT, Step
 from sottovoce.erasure.log import ErasureLog
-from sottovoce.kafka import LogReader, TransactionalWriter
-from sottovoce.wire import listens as wire
-from sottovoce.wire.keys import CellKey, CellKeyKind
-from sottovoce.wire.v1 import cell_pb2
 
 QUESTION = "How long does it take until no cell tells of a listener any more, and who waits for it?"
 _SIZES = {"tiny": (300_000, 5_000, 20), "full": (18_000_000, 50_000, 1_000)}
-_LIVE_PER_SECOND = 2_000
 _PATIENCE = 900.0
-
-
-class LiveStream:
-    """A thread that goes on writing listens of now."""
-
-    def __init__(self, ground: Ground) -> None:
-        self._ground = ground
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._ended.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        made_up = MadeUpListens(self._ground.live.shards)
-        writer = TransactionalWriter(self._ground.settings, "bench-live")
-        topic, step = self._ground.topics.listens("live"), wire.LISTEN_BYTES
-        while not self._ended.wait(0.2):
-            now_ms = time.time_ns() // 1_000_000
-            listens, shards = made_up.draw(_LIVE_PER_SECOND // 5, now_ms)
-            keys, values = wire.listen_keys(listens), listens.tobytes()
-            with writer.transaction():
-                for at, (key, shard) in enumerate(zip(keys, shards.tolist(), strict=True)):
-                    writer.produce(topic, key, values[at * step : (at + 1) * step], partition=shard)
-
-
-class Commits:
-    """Follows the consumer's progress."""
-
-    def __init__(self, ground: Ground) -> None:
-        self._reader = LogReader(
-            ground.settings,
-            [
-                (ground.topics.cells(each.name), shard)
-                for each in ground.data_sets
-                for shard in range(each.shards)
-            ],
-        )
-        self._live = ground.topics.cells("live")
-        self.read: dict[tuple[str, int], cell_pb2.ShardProgress] = {}
-        self._waited: list[float] = []
-
-    def look(self, timeout: float = 0.05) -> None:
-        """Take in what was committed since."""
-        for record in self._reader.poll(timeout):
-            if CellKey.from_bytes(record.key).kind is CellKeyKind.PROGRESS and record.value:
-                progress = cell_pb2.ShardProgress.FromString(record.value)
-                self.read[record.topic, record.partition] = progress
-                if record.topic == self._live and progress.append_time_ms:
-                    waited = progress.committed_at_ms - progress.append_time_ms
-                    self._waited.append(waited / 1_000)
-
-    def take_freshness(self) -> float:
-        """Return the 99th percentile of what live commits waited since the last call, seconds."""
-        waited, self._waited = self._waited, []
-        return float(np.percentile(waited, 99)) if waited else 0.0
-
-    def counted(self, topic: str) -> int:
-        """Return how many records of a data set were counted or refused."""
-        return sum(
-            each.admitted + sum(refused.count for refused in each.refused)
-            for (name, _), each in self.read.items()
-            if name == topic
-        )
 
 
 def measure(size: str) -> Result:
@@ -131,7 +53,7 @@ def measure(size: str) -> Result:
         tables=[
             Table(
                 f"{total:,} listens of {listeners:,} listeners over {DAYS} slices of `history` in "
-                f"{ground.history.shards} shards, {_LIVE_PER_SECOND:,} live listens/s beside",
+                f"{ground.history.shards} shards, {PER_SECOND:,} live listens/s beside",
                 ["erased", "denied after, s", "rebuilt after, s", "live freshness p99, s"],
                 rows,
             )
