@@ -55,7 +55,7 @@ def test_another_replica_and_a_restarted_one_give_the_same_answer(world):
 
 def test_with_a_ledger_that_forgets_answers_average_to_the_truth(world):
     """The defence removed: each question finds a log in which nothing was released yet."""
-    truth = int(world.cells.slice(world.starts[0]).plays.sum())
+    truth = int(world.cells.slice(world.starts[0]).pane_plays.sum())
 
     def asked(replica):
         return int(replica.gate.tracks(world.range(0, 1), "plays").counts.sum())
