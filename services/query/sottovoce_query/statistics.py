@@ -123,7 +123,6 @@ class Statistics:
     def series_of(self, merged: MergedSlice, series: Series) -> npt.NDArray[np.int64]:
         """Return a series over the panes of one slice."""
         panes = self._cells.data_set.panes_per_slice
-        keys = merged.tracks.keys
         match series.kind:
             case "all":
                 return merged.pane_plays.astype(np.int64)
@@ -136,9 +135,11 @@ class Statistics:
             case "track":
                 return merged.tracks.by_pane(np.array(series.keys, np.uint64), panes)
             case "genre":
+                keys = merged.tracks.keys
                 places, names = self._book.genres_of(keys, merged.catalogue_version)
                 inside = places == (names.index(series.name) if series.name in names else -1)
             case "artist":
+                keys = merged.tracks.keys
                 artists = self._book.artists_of(keys, merged.catalogue_version)
                 inside = np.isin(artists, np.array(series.keys, np.uint64))
         if np.count_nonzero(inside) <= _FEW_TRACKS:

@@ -63,7 +63,7 @@ class Shelf:
     def withdraw(self, name: bytes) -> None:
         """Let go of real rows that were taken back, by the name of their body."""
         with self._lock:
-            for series in self._of_rows():
+            for _, series in self._of_rows():
                 for draw, packed in list(series.draws.items()):
                     if _name(packed) == name:
                         del series.draws[draw]
@@ -74,8 +74,8 @@ class Shelf:
         with self._lock:
             return [
                 _name(packed)
-                for key, series in self._series.items()
-                if (key.data_set, key.statistic) == (data_set, ROWS) and key.slices[0] in slices
+                for key, series in self._of_rows()
+                if key.data_set == data_set and key.slices[0] in slices
                 for packed in series.draws.values()
             ]
 
@@ -84,8 +84,8 @@ class Shelf:
         with self._lock:
             return [
                 key.slices[0]
-                for key, series in self._series.items()
-                if (key.data_set, key.statistic) == (data_set, ROWS) and series.draws
+                for key, series in self._of_rows()
+                if key.data_set == data_set and series.draws
             ]
 
     def get(self, key: ReleaseKey) -> Release | None:
@@ -146,8 +146,8 @@ class Shelf:
         for (data_set, statistic), count in counts.items():
             yield data_set, statistic, count
 
-    def _of_rows(self) -> Iterator[_Series]:
-        return (each for key, each in self._series.items() if key.statistic == ROWS)
+    def _of_rows(self) -> Iterator[tuple[ReleaseKey, _Series]]:
+        return (each for each in self._series.items() if each[0].statistic == ROWS)
 
 
 ROWS: Final = "rows"
