@@ -99,7 +99,7 @@ class Importer:
         if self._child is not None:
             self._child.kill()
 
-    def finished(self) -> bool:
+    def go_on(self) -> bool:
         """Go on to the next file, after a rest; return whether there is to be one."""
         self.done += 1
         self._child = None

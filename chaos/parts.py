@@ -40,7 +40,7 @@ class Part:
         name: such as `consumer`.
         process: what runs.
         ended: tells how it ended; None while it runs.
-        finished: is told of an end with exit code 0 that nobody asked for; returns whether it is
+        go_on: is told of an end with exit code 0 that nobody asked for; returns whether it is
             to be started again.
 
     Attributes:
@@ -54,14 +54,14 @@ class Part:
         name: str,
         process: Process,
         ended: Callable[[], int | None],
-        finished: Callable[[], bool] = lambda: True,
+        go_on: Callable[[], bool] = lambda: True,
     ) -> None:
         self.name = name
         self.deaths: Counter[int] = Counter()
         self.started_at = 0.0
         self._process = process
         self._exit_code = ended
-        self._finished = finished
+        self._go_on = go_on
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._supervise, name=f"{name}'s supervisor")
 
@@ -69,6 +69,11 @@ class Part:
     def running(self) -> bool:
         """Whether it is there, even if it stands still."""
         return self._process.pid is not None and self._exit_code() is None
+
+    @property
+    def finished(self) -> bool:
+        """Whether it came to its end, and is not to be started again."""
+        return self._thread.ident is not None and not self._thread.is_alive()
 
     def start(self) -> None:
         """Start it, and watch over it from now on."""
@@ -133,7 +138,7 @@ class Part:
             if self._process.pid is not None:
                 self.deaths[code] += 1
                 self._process.kill()  # what it started goes with it, as a container's does
-                if code == 0 and not self._finished():
+                if code == 0 and not self._go_on():
                     return
             if time.time() - self.started_at < _BACK_OFF and self._over.wait(_BACK_OFF):
                 return
@@ -143,9 +148,9 @@ class Part:
                 self._over.wait(_BACK_OFF)  # its disk may be full: the next try may find it free
 
 
-def child_part(child: Child, finished: Callable[[], bool] = lambda: True) -> Part:
+def child_part(child: Child) -> Part:
     """Return a service as a part."""
-    return Part(child.name, child, lambda: child.exit_code, finished)
+    return Part(child.name, child, lambda: child.exit_code)
 
 
 def broker_part(broker: LocalBroker) -> Part:

@@ -110,8 +110,7 @@ class Run:
         """Let imports end and the producer stop; wait until all is counted and seen."""
         system = self._system
         system.importer.enough()
-        wait_until(lambda: not system.parts["importer"].running, "the last import is done", _REST)
-        system.parts["importer"].stop()
+        wait_until(lambda: system.parts["importer"].finished, "the last import is done", _REST)
         system.parts["producer"].stop()
         data_sets = judging.made_in(system.kafka)
         wait_until(

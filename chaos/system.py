@@ -97,7 +97,7 @@ class System:
                 "importer",
                 self.importer,
                 lambda: self.importer.exit_code,
-                self.importer.finished,
+                self.importer.go_on,
             ),
             **{name: child_part(self._replica(name)) for name in REPLICAS},
         }
