@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import urllib.request
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -16,17 +17,22 @@ from sottovoce.local.ports import free_port
 QUERY = "sottovoce.v1.QueryService"
 PSEUDONYM_SEED = "benchmarks"
 _PATIENCE = 120.0
+_ABSENT = Path(__file__).parent / "absent"
 
 
 class QueryChild(Child):
-    """The query service on free ports; `started_seconds` from its start until it was serving."""
+    """The query service on free ports; `started_seconds` from its start until it was serving.
+
+    It finds no pandas, which its image has not: Arrow would load it wherever it is.
+    """
 
     def __init__(self, ground: Ground) -> None:
         self.address = f"127.0.0.1:{free_port()}"
         self.metrics_port = free_port()
         command = ["-m", "sottovoce_query.main", "--query-port", self.address.split(":")[1]]
         command += ["--metrics-port", str(self.metrics_port)]
-        super().__init__("query", command, ground.folder, ground.environment)
+        environment = ground.environment | {"PYTHONPATH": str(_ABSENT)}
+        super().__init__("query", command, ground.folder, environment)
         self.started_seconds = self._wait_until_serving()
 
     def _wait_until_serving(self) -> float:

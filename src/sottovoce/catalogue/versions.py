@@ -101,7 +101,9 @@ def _write(table: pa.Table, version: str, part: int, parts: int) -> bytes:
 
 def _read(data: bytes, version: str) -> tuple[pa.Table, int, int]:
     try:
-        table = pq.read_table(pa.BufferReader(data), page_checksum_verification=True)
+        # Not `read_table`, which loads what reads whole folders: 20 MB, for a few small parts.
+        file = pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True)
+        table = file.read(use_threads=False)
         metadata = table.schema.metadata or {}
         found = metadata[_VERSION].decode()
         part, parts = int(metadata[_PART]), int(metadata[_PARTS])
