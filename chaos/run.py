@@ -80,7 +80,7 @@ class Run:
         self._tell("starting a broker, a producer, imports, a consumer and two query services")
         with system.running() as pulse:
             self._tell("everything is live; here come the faults")
-            with self._asked() as asker:
+            with self._asked() as asker, system.operator(self._tell):
                 began = time.monotonic()
                 inflictor = Inflictor(
                     system.parts, system.live(pulse), system.disks, self._isolation, self._told

@@ -7,7 +7,7 @@ import hashlib
 import json
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -17,6 +17,7 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from chaos.asking import Address
+from chaos.hanging import Operator
 from chaos.imports import LISTENS_PER_SLICE, Importer
 from chaos.inflicting import Live
 from chaos.isolation import Isolation
@@ -30,6 +31,7 @@ from sottovoce.data_sets.data_set import PROFILES, SECOND_MS
 from sottovoce.data_sets.pinning import pin
 from sottovoce.data_sets.publishing import publish_catalogue
 from sottovoce.data_sets.terms import Terms
+from sottovoce.data_sets.topic_checks import describe_topics
 from sottovoce.kafka import KafkaSettings
 from sottovoce.local import ports
 from sottovoce.local.broker import LocalBroker
@@ -168,6 +170,15 @@ class System:
             environment={"TMPDIR": own, "SPARK_LOCAL_DIRS": own},
         )
         return child_part(child)
+
+    def operator(self, tell: Callable[[str], None]) -> Operator:
+        """Return who looks after all of our logs."""
+        logs = [
+            (each.name, partition)
+            for each in describe_topics(self.kafka)
+            for partition in range(each.partitions)
+        ]
+        return Operator(self.kafka, self._broker.jars, logs, tell)
 
     def import_again(self, file: Path, prefix: str) -> KafkaSettings:
         """Import a file, undisturbed, into a `history` of its own; return where."""

@@ -4,6 +4,7 @@ import threading
 import time
 
 import pytest
+from chaos.hanging import end
 from confluent_kafka import KafkaException, Producer, TopicPartition
 
 from sottovoce.data_sets import PROFILES
@@ -13,10 +14,12 @@ from sottovoce.data_sets.topic_settings import compare_topics, topic_specs
 from sottovoce.kafka import KafkaSettings, LogReader, Topics, TransactionalWriter
 from sottovoce.kafka.errors import (
     FatalWriteError,
+    LogError,
     LostRecordsError,
     MissingTopicError,
     UnreachableBrokerError,
 )
+from sottovoce.kafka.hanging import HangingTransaction, hanging_transactions
 
 DEMO = list(PROFILES["demo"].values())
 
@@ -141,3 +144,39 @@ def test_an_oversized_record_ends_the_writer(settings, topics):
     writer = TransactionalWriter(settings, "writer-0")
     with pytest.raises((FatalWriteError, KafkaException)), writer.transaction():
         writer.produce(topics.cursors, b"big", bytes(2_000_000))
+
+
+def test_a_transaction_that_hangs_is_told_and_can_be_ended(broker, settings, topics):
+    cells = topics.cells("live")
+    writer = Producer(settings.client_config(transactional_id=f"{cells}-hangs"))
+    writer.init_transactions(20)
+    writer.begin_transaction()
+    writer.produce(cells, b"never", b"key", 1)
+    assert writer.flush(20) == 0
+    over, others = threading.Event(), Producer(settings.client_config())
+
+    def go_on():
+        while not over.wait(0.05):
+            others.produce(cells, b"meanwhile", b"key", 0)
+
+    thread = threading.Thread(target=go_on)
+    thread.start()
+    pairs = [(cells, 0), (cells, 1)]
+    try:
+        # A log that grows beyond its end is no progress.
+        with (
+            LogReader(settings, pairs, timeout=2.0) as reader,
+            pytest.raises(LogError, match=rf"no progress for 2 s: {cells}\[1\] at 0 of 1;"),
+        ):
+            list(reader.to_end())
+        assert hanging_transactions(settings, pairs) == []  # it is not open for long enough
+        (found,) = hanging_transactions(settings, pairs, open_ms=1_000)
+        assert found == HangingTransaction(cells, 1, 0, found.since_ms)
+        end(broker.jars, settings.kafka_bootstrap, found)
+        with LogReader(settings, pairs) as reader:
+            assert {record.partition for record in reader.to_end()} <= {0}
+        assert hanging_transactions(settings, pairs, open_ms=0) == []
+    finally:
+        over.set()
+        thread.join()
+        others.flush(5)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from sottovoce.kafka import KafkaSettings, Topics
 from sottovoce.kafka.errors import LogError
-from sottovoce.kafka.offsets import OffsetsClient, first_offsets, last_stable_offsets
+from sottovoce.kafka.offsets import OffsetsClient, first_offsets, high_watermarks
 from sottovoce.service.logging import get_logger
 from sottovoce_consumer.books import ShardBook
 from sottovoce_consumer.metrics import ConsumerMetrics
@@ -50,7 +50,7 @@ class LagWatch:
         Raises:
             LogError: the broker can't be reached.
         """
-        latest = last_stable_offsets(self._settings, list(self._pairs), self._offsets)
+        latest = high_watermarks(self._settings, list(self._pairs), self._offsets)
         earliest = first_offsets(self._settings, list(self._pairs), self._offsets)
         for pair, (name, shard) in self._pairs.items():
             following = self._books[name, shard].next_offset

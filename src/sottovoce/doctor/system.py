@@ -17,6 +17,7 @@ from sottovoce.data_sets.topic_checks import describe_topics, topic_differences
 from sottovoce.doctor.finding import Finding, Level
 from sottovoce.errors import SottovoceError
 from sottovoce.kafka import KafkaSettings
+from sottovoce.kafka.hanging import hanging_transactions
 
 SAFE_COPIES: Final = 3
 QUIET_MS: Final = 60_000
@@ -39,6 +40,7 @@ def examine_kafka(settings: KafkaSettings) -> Iterator[Finding]:
     try:
         yield from _topics(settings, len(brokers))
         yield from _data_sets(settings)
+        yield _transactions(settings)
     except SottovoceError as error:
         yield Finding("topics", Level.FAIL, f"{error}.")
 
@@ -67,6 +69,28 @@ def _topics(settings: KafkaSettings, brokers: int) -> Iterator[Finding]:
             f"{_number(len(lone), 'topic')} have fewer than {min(brokers, SAFE_COPIES)} copies "
             f"though there are {brokers} brokers: a lost broker loses listens.",
         )
+
+
+def _transactions(settings: KafkaSettings) -> Finding:
+    partitions = [
+        (each.name, partition)
+        for each in describe_topics(settings)
+        for partition in range(each.partitions)
+    ]
+    hanging = hanging_transactions(settings, partitions)
+    if not hanging:
+        return Finding("transactions", Level.OK, "none hangs.")
+    ends = " and ".join(
+        f"--topic {each.topic} --partition {each.partition} --start-offset {each.offset}"
+        for each in hanging
+    )
+    since = _moment(min(each.since_ms for each in hanging))
+    return Finding(
+        "transactions",
+        Level.FAIL,
+        f"one hangs since {since}, and nobody reads past it: end it by Kafka's "
+        f"`kafka-transactions.sh abort` with {ends}.",
+    )
 
 
 def _data_sets(settings: KafkaSettings) -> Iterator[Finding]:

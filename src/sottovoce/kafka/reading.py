@@ -98,7 +98,7 @@ class LogReader:
     @property
     def at_end(self) -> bool:
         """Whether everything up to `ends` was read."""
-        return all(self.positions[pair] >= end for pair, end in self._ends.items())
+        return not self._behind()
 
     def to_end(self) -> Iterator[Record]:
         """Yield everything up to `ends`, waiting for transactions that are open before it.
@@ -120,26 +120,32 @@ class LogReader:
             LostRecordsError: records vanished while they were read.
         """
         quiet_since = time.monotonic()
-        while not self.at_end:
-            before = dict(self.positions)
+        while behind := self._behind():
             if messages := self._take(timeout=0.1):
                 yield messages
-            if self.positions != before:
+            if self._behind() != behind:  # others may go on growing beyond their ends
                 quiet_since = time.monotonic()
             elif time.monotonic() - quiet_since > self._timeout:
                 waiting = [
-                    f"{topic}[{partition}] at {self.positions[topic, partition]} of {end}"
-                    for (topic, partition), end in self._ends.items()
-                    if self.positions[topic, partition] < end
+                    f"{topic}[{partition}] at {position} of {self._ends[topic, partition]}"
+                    for (topic, partition), position in behind.items()
                 ]
                 raise LogError(
                     f"reading made no progress for {self._timeout:.0f} s: {', '.join(waiting)}; "
-                    "a transaction may be hanging"
+                    "a transaction may be hanging, which `sottovoce doctor` tells"
                 )
 
     def poll(self, timeout: float = 0.1) -> Iterator[Record]:
         """Yield what is there, waiting at most `timeout` seconds for the first record."""
         yield from map(as_record, self._take(timeout))
+
+    def _behind(self) -> dict[Partition, int]:
+        """Return where the partitions stand that were not read to their ends."""
+        return {
+            pair: position
+            for pair, end in self._ends.items()
+            if (position := self.positions[pair]) < end
+        }
 
     def _take(self, timeout: float) -> list[Message]:
         """Return the messages that are there, and move on to behind them."""

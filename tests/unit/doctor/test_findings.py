@@ -6,8 +6,10 @@ from typer.testing import CliRunner
 
 from sottovoce.cli.program import program
 from sottovoce.client.settings import CallerSettings
-from sottovoce.doctor import Level, examine_kafka, examine_machine, examine_query
+from sottovoce.data_sets.topic_checks import TopicDescription
+from sottovoce.doctor import Level, examine_kafka, examine_machine, examine_query, system
 from sottovoce.kafka import KafkaSettings
+from sottovoce.kafka.hanging import HangingTransaction
 from sottovoce.local import prerequisites
 from sottovoce.local.prerequisites import Prerequisite
 from sottovoce.local.settings import StackPorts
@@ -71,3 +73,20 @@ def test_the_command_exits_1_where_something_fails_and_speaks_json():
     result = CliRunner().invoke(program, ["doctor", *told])
     assert result.exit_code == 1
     assert '"level": "fail"' in result.stdout
+
+
+def test_a_transaction_that_hangs_fails_with_what_ends_it(monkeypatch):
+    listens = TopicDescription("listens.live", 4, 1, "compact", -1, 0)
+    hanging = [HangingTransaction("listens.live", 2, 9660, 1_796_064_861_404)]
+    asked = []
+    monkeypatch.setattr(system, "describe_topics", lambda _: [listens])
+    monkeypatch.setattr(
+        system, "hanging_transactions", lambda _, logs: asked.extend(logs) or hanging
+    )
+    finding = system._transactions(KafkaSettings(kafka_bootstrap="unused:1"))
+    assert asked == [("listens.live", partition) for partition in range(4)]
+    assert finding.level is Level.FAIL
+    assert "since 2026-11-30 18:54:21 UTC" in finding.sentence
+    assert "--topic listens.live --partition 2 --start-offset 9660" in finding.sentence
+    hanging.clear()
+    assert system._transactions(KafkaSettings(kafka_bootstrap="unused:1")).level is Level.OK
