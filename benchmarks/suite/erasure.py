@@ -5,17 +5,31 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
+
 from benchmarks.ground import Ground
 from benchmarks.live_stream import PER_SECOND, Commits, LiveStream
 from benchmarks.made_up_history import DAYS, SOME_DAYS, MadeUpHistory, fill_history
 from benchmarks.processes import Child, ChildFailedError
 from benchmarks.results import Result, Table, Target
-from sottovoce.erasure.book import DENIED, REBUILT, Step
+from sottovoce.erasure.book import DENIED, GONE, REBUILT, TOMBSTONED, Step
 from sottovoce.erasure.log import ErasureLog
+from sottovoce.erasure.pseudonyms import halves_of
+from sottovoce.kafka import TransactionalWriter
+from sottovoce.wire.keys import retired_key
+from sottovoce.wire.listens import shard_of
+from sottovoce.wire.v1 import listen_pb2
 
 QUESTION = "How long does it take until no cell tells of a listener any more, and who waits for it?"
 _SIZES = {"tiny": (300_000, 5_000, 20), "full": (18_000_000, 50_000, 1_000)}
 _PATIENCE = 900.0
+_COMPACTS_AT_ONCE = {
+    "segment.ms": "1000",
+    "min.cleanable.dirty.ratio": "0.0",
+    "min.compaction.lag.ms": "0",
+    "max.compaction.lag.ms": "1000",
+    "delete.retention.ms": "1000",
+}
 
 
 def measure(size: str) -> Result:
@@ -28,7 +42,7 @@ def measure(size: str) -> Result:
         history = MadeUpHistory(ground.history.shards, listeners, total)
         fill_history(ground, history)
         consumer = ["-m", "sottovoce_consumer.main"]
-        environment = ground.environment | {"SOTTOVOCE_ERASURE_CHECK_SECONDS": "3600"}
+        environment = ground.environment | {"SOTTOVOCE_ERASURE_CHECK_SECONDS": "5"}
         with (
             Child("consumer", consumer, ground.folder, environment) as child,
             LiveStream(ground),
@@ -46,6 +60,8 @@ def measure(size: str) -> Result:
                 rows.append([name, denied, rebuilt, freshness[name]])
                 print(f"  {name}: {rebuilt:.1f} s, live p99 {freshness[name]:.2f} s", flush=True)
                 _until_quiet(commits, child)
+            forgotten, gone = _forget(ground, history.pseudonyms[: 2 + many], commits, child)
+            print(f"  tombstones {forgotten:.1f} s, gone {gone:.1f} s", flush=True)
     some, one, batch = seconds.values()
     return Result(
         "erasure",
@@ -56,7 +72,12 @@ def measure(size: str) -> Result:
                 f"{ground.history.shards} shards, {PER_SECOND:,} live listens/s beside",
                 ["erased", "denied after, s", "rebuilt after, s", "live freshness p99, s"],
                 rows,
-            )
+            ),
+            Table(
+                "Then, once all of them were retired and Kafka compacts as soon as it can",
+                ["listeners", "tombstones written after, s", "gone from the log after, s"],
+                [[2 + many, forgotten, gone]],
+            ),
         ],
         targets=[
             Target("one listener, every slice touched", one, 15.0, "at most", "s"),
@@ -69,13 +90,18 @@ def measure(size: str) -> Result:
             (
                 "From the request's record to the state `rebuilt` in every shard of both data "
                 "sets: cells, log index and totals are then those of a log without the listener."
-            )
+            ),
+            (
+                "Compaction is Kafka's, and by default it has a day for it. Here it begins at "
+                "once, with one thread, in a log that was never compacted; gone means that the "
+                "consumer has looked and found nothing."
+            ),
         ],
     )
 
 
 def _erase(ground: Ground, who: list[bytes], commits: Commits, child: Child) -> tuple[float, float]:
-    refs = [(each.name, shard) for each in ground.data_sets for shard in range(each.shards)]
+    refs = _refs(ground)
     commits.take_freshness()
     with ErasureLog(ground.settings) as log:
         began = time.monotonic()
@@ -89,6 +115,54 @@ def _erase(ground: Ground, who: list[bytes], commits: Commits, child: Child) -> 
         denied = time.monotonic() - began
         _until(lambda: reached(REBUILT), commits, child)
         return denied, time.monotonic() - began
+
+
+def _forget(
+    ground: Ground, who: list[bytes], commits: Commits, child: Child
+) -> tuple[float, float]:
+    """Retire listeners as the writer does; return when tombstones stood, and when all was gone."""
+    refs = _refs(ground)
+    _compact_at_once(ground)
+    began = time.monotonic()
+    writer = TransactionalWriter(ground.settings, "bench-retire")
+    with writer.transaction():
+        for pseudonym in who:
+            high, low = halves_of(pseudonym)
+            retired = listen_pb2.Retired(listener_high=high, listener_low=low, retired_at_ms=1)
+            value = listen_pb2.Control(retired=retired).SerializeToString()
+            for each in ground.data_sets:
+                topic, shard = ground.topics.listens(each.name), shard_of(pseudonym, each.shards)
+                writer.produce(topic, retired_key(pseudonym), value, partition=shard)
+    took = []
+    with ErasureLog(ground.settings) as log:
+        for step in (TOMBSTONED, GONE):
+
+            def reached(step: Step = step) -> bool:
+                log.refresh()
+                return all(log.book.step(each, refs) >= step for each in log.book.requests)
+
+            _until(reached, commits, child)
+            took.append(time.monotonic() - began)
+    return took[0], took[1]
+
+
+def _compact_at_once(ground: Ground) -> None:
+    entries = [
+        ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET)
+        for name, value in _COMPACTS_AT_ONCE.items()
+    ]
+    topics = [ground.topics.dead_letters]
+    for each in ground.data_sets:
+        topics += [ground.topics.listens(each.name), ground.topics.cells(each.name)]
+    changes = [
+        ConfigResource(ResourceType.TOPIC, topic, incremental_configs=entries) for topic in topics
+    ]
+    for future in ground.settings.admin().incremental_alter_configs(changes).values():
+        future.result()
+
+
+def _refs(ground: Ground) -> list[tuple[str, int]]:
+    return [(each.name, shard) for each in ground.data_sets for shard in range(each.shards)]
 
 
 def _until(done: Callable[[], bool], commits: Commits, child: Child) -> None:

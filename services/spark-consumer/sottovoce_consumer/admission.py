@@ -43,7 +43,7 @@ class SealTimeline:
         return SealTimeline((*self.offsets, offset), (*self.through_ms, through_ms))
 
     def standing_before(self, offsets: npt.NDArray[np.int64]) -> Milliseconds:
-        """Return for each offset through when everything is sealed there."""
+        """Return for each offset through when everything is sealed there; it never falls."""
         through = np.maximum.accumulate(np.array([_NEVER, *self.through_ms], np.int64))
         return through[np.searchsorted(np.array(self.offsets, np.int64), offsets, side="left")]
 

@@ -155,10 +155,7 @@ class RangeCounter:
     def _sealed(self, decoded: Decoded) -> npt.NDArray[np.int64] | None:
         if self._admission.data_set.by_append_time:
             return None
-        if not decoded.seals:
-            last = self._seals.standing_before(np.array([np.iinfo(np.int64).max]))[0]
-            return np.full(len(decoded.listens), last, np.int64)
-        return self._seals.standing_before(decoded.offsets())
+        return sealed_where(decoded, self._seals)
 
     def _index(
         self, decoded: Decoded, hashes: npt.NDArray[np.uint64], blocks: npt.NDArray[np.int64]
@@ -211,6 +208,17 @@ class RangeCounter:
             yield from count_cells(self._span, self._admission.data_set, waiting)
 
 
+def sealed_where(decoded: Decoded, seals: SealTimeline) -> npt.NDArray[np.int64]:
+    """Return through when everything was sealed where each listen stands."""
+    if not len(decoded.listens):
+        return np.empty(0, np.int64)
+    first, last = (decoded.messages[place].offset() or 0 for place in (0, -1))
+    ends = seals.standing_before(np.array([first, last], np.int64))
+    if ends[0] == ends[1]:  # and so between them
+        return np.full(len(decoded.listens), ends[0])
+    return seals.standing_before(decoded.offsets())
+
+
 def count_cells(span: Range, data_set: DataSet, counted: Sequence[Counted]) -> Iterator[Row]:
     """Yield a row for each cell that admitted listens of a range are in.
 
@@ -223,11 +231,14 @@ def count_cells(span: Range, data_set: DataSet, counted: Sequence[Counted]) -> I
     if not len(listens):
         return
     slices = listens["end_time_ms"].astype(np.int64) // data_set.slice_ms
-    if (slices == slices[0]).all():
+    steps = slices - slices.min()
+    if not steps.any():
         groups: list[slice | npt.NDArray[np.intp]] = [slice(None)]
     else:
-        order = np.argsort(slices, kind="stable")
-        groups = list(np.split(order, np.flatnonzero(np.diff(slices[order])) + 1))
+        if steps.max() < 1 << 16:  # numpy sorts integers of 16 bits by radix
+            steps = steps.astype(np.uint16)
+        order = np.argsort(steps, kind="stable")
+        groups = list(np.split(order, np.flatnonzero(np.diff(steps[order])) + 1))
     for places in groups:
         slice_ms = int(slices[places][0]) * data_set.slice_ms
         content = CellContent()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from operator import itemgetter
@@ -68,7 +69,7 @@ class Decoded:
             listens=self.listens[which],
             append_ms=self.append_ms[which],
             keys_fit=self.keys_fit[which],
-            messages=[self.messages[place] for place in np.flatnonzero(which).tolist()],
+            messages=list(itertools.compress(self.messages, which.tolist())),
         )
 
     def offsets(self) -> npt.NDArray[np.int64]:

@@ -15,7 +15,13 @@ from sottovoce.kafka import Topics
 from sottovoce.sketches import hash_keys
 from sottovoce.wire.listens import new_listens, pack_keys
 from sottovoce_consumer.admission import Admission, Codes, SealTimeline
-from sottovoce_consumer.counting import COUNT_AT_ONCE, Counted, RangeCounter, count_cells
+from sottovoce_consumer.counting import (
+    COUNT_AT_ONCE,
+    Counted,
+    RangeCounter,
+    count_cells,
+    sealed_where,
+)
 from sottovoce_consumer.decoding import Decoded, decode
 from sottovoce_consumer.denying import NOBODY, DenyList
 from sottovoce_consumer.ranges import Range
@@ -148,12 +154,13 @@ class SearchTask:
         for span, decoded in read(self.ranges):
             found = self._search(span, decoded)
             if self.excluded is not None:
-                left = decoded.only(~self.excluded.holds(decoded.listens))
-                hashes = hash_keys(left.listens["listener_high"], left.listens["listener_low"])[0]
-                found = replace(found, others=_by_block(left, hashes))
-                counted = judged(self.admission, self.seals, span.shard, left) == 0
+                listens, blocks = decoded.listens, decoded.append_ms // BLOCK_MS
+                hashes = hash_keys(listens["listener_high"], listens["listener_low"])[0]
+                left = ~self.excluded.holds(listens)
+                found = replace(found, others=_by_block(decoded, blocks, hashes, left))
+                counted = left & (judged(self.admission, self.seals, span.shard, decoded) == 0)
                 others.setdefault(span, []).append(
-                    (left.listens[counted], hashes[counted], (left.append_ms // BLOCK_MS)[counted])
+                    (listens[counted], hashes[counted], blocks[counted])
                 )
             chunks.setdefault(span, []).append(found)
         for span, parts in chunks.items():
@@ -167,13 +174,14 @@ class SearchTask:
         slice_ms = self.admission.data_set.slice_ms
         numbers = [each["end_time_ms"].astype(np.int64) // slice_ms for each, _, _ in others]
         there = {number * slice_ms for number in distinct(np.concatenate(numbers)).tolist()}
-        recounted = touched | there if 2 * len(touched & there) > len(there) else touched
-        wanted = np.array(sorted(recounted), np.int64) // slice_ms
-        which = [np.isin(number, wanted) for number in numbers]
-        mine = [
-            (listens[kept], hashes[kept], blocks[kept])
-            for kept, (listens, hashes, blocks) in zip(which, others, strict=True)
-        ]
+        if 2 * len(touched & there) > len(there):
+            recounted, mine = touched | there, list(others)
+        else:
+            recounted, mine = touched, []
+            wanted = np.array(sorted(touched), np.int64) // slice_ms
+            for number, (listens, hashes, blocks) in zip(numbers, others, strict=True):
+                kept = np.isin(number, wanted)
+                mine.append((listens[kept], hashes[kept], blocks[kept]))
         rows = count_cells(found.span, self.admission.data_set, mine)
         return replace(found, recounted=recounted, cells=[row.body for row in rows])
 
@@ -251,7 +259,7 @@ def judged(
     """Return the `Refusal` of each listen, as a batch gave it, whatever was read before it."""
     sealed = None
     if not admission.data_set.by_append_time:
-        sealed = seals.get(shard, SealTimeline()).standing_before(decoded.offsets())
+        sealed = sealed_where(decoded, seals.get(shard, SealTimeline()))
     return admission.judge(
         decoded.listens,
         decoded.append_ms,
@@ -261,11 +269,15 @@ def judged(
     )
 
 
-def _by_block(decoded: Decoded, hashes: npt.NDArray[np.uint64]) -> dict[int, BlockHashes]:
-    blocks = decoded.append_ms // BLOCK_MS
+def _by_block(
+    decoded: Decoded,
+    blocks: npt.NDArray[np.int64],
+    hashes: npt.NDArray[np.uint64],
+    which: npt.NDArray[np.bool_],
+) -> dict[int, BlockHashes]:
     found = {}
-    for block in distinct(blocks).tolist():
-        places = np.flatnonzero(blocks == block)
+    for block in distinct(blocks[which]).tolist():
+        places = np.flatnonzero(which & (blocks == block))
         first, last = (decoded.messages[place].offset() or 0 for place in places[[0, -1]])
         found[block] = BlockHashes(first, last, distinct(hashes[places]))
     return found
