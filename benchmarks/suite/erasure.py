@@ -157,7 +157,8 @@ def _compact_at_once(ground: Ground) -> None:
     changes = [
         ConfigResource(ResourceType.TOPIC, topic, incremental_configs=entries) for topic in topics
     ]
-    for future in ground.settings.admin().incremental_alter_configs(changes).values():
+    admin = ground.settings.admin()
+    for future in admin.incremental_alter_configs(changes).values():
         future.result()
 
 
