@@ -59,13 +59,18 @@ def check_ranking(question: str, answer: Top, truth: Counter[Any]) -> Check:
 
 
 def check_distribution(question: str, answer: Distribution, truth: Counter[Any]) -> Check:
-    """Compare plays by genre or country, their shares and their total."""
+    """Compare plays by genre or country; their shares and their total, which are made of them.
+
+    Only the plays have noises of their own, so only of them as many as promised must be inside.
+    """
     total = truth.total()
-    pairs = [(each.plays, float(truth[each.name])) for each in answer.shares]
-    pairs += [(each.share, truth[each.name] / max(total, 1)) for each in answer.shares]
-    found = check_figures(question, [*pairs, (answer.total, float(total))])
+    found = check_figures(question, [(each.plays, truth[each.name]) for each in answer.shares])
+    made = [(each.share, truth[each.name] / max(total, 1)) for each in answer.shares]
+    far = sum(_is_far(figure, exact) for figure, exact in [*made, (answer.total, total)])
     told = f"{len(answer.shares)} kinds, {in_words(answer.total)} plays; {found.answer}"
-    return Check(question, told, found.truth, found.fine)
+    if far:
+        told += f", {far} shares or totals far"
+    return Check(question, told, found.truth, found.fine and not far)
 
 
 def in_words(answer: Estimate) -> str:
