@@ -131,7 +131,7 @@ class LogWithoutKafka:
         rows = self.count(self.book.next_offset, end, chunk=chunk, tasks=tasks)
         entry = self.book.prepare(rows, now_ms=NO_TIME, folds=FoldBudget(self.max_folds, 1 << 40))
         self.written += entry.records
-        self.dead += [letter.SerializeToString() for letter in entry.dead_letters]
+        self.dead += entry.dead_letters
         self.book.advance(entry)
 
     def count(self, start: int, end: int, *, chunk: int, tasks: int) -> list[Row]:

@@ -108,9 +108,7 @@ class ShardBook:
             may_fold=may_fold,
         )
         self._expire(entry)
-        entry.dead_letters = [
-            cell_pb2.DeadLetter.FromString(row.body) for row in by_kind[RowKind.DEAD_LETTER]
-        ]
+        entry.dead_letters = [row.body for row in by_kind[RowKind.DEAD_LETTER]]
         if rows or entry.records or denies_more:
             entry.records.append((_PROGRESS_KEY, progress.SerializeToString()))
         return entry

@@ -194,12 +194,10 @@ class Committer:
         self.write_standing()
 
     def _write(self, ref: ShardRef, entry: Entry) -> None:
-        for letter in entry.dead_letters:
-            self._writer.produce(
-                self._topics.dead_letters,
-                dead_letter_key(letter.data_set, letter.shard, letter.offset),
-                letter.SerializeToString(),
-            )
+        for body in entry.dead_letters:
+            letter = cell_pb2.DeadLetter.FromString(body)
+            key = dead_letter_key(letter.data_set, letter.shard, letter.offset)
+            self._writer.produce(self._topics.dead_letters, key, body)
         data_set, shard = ref
         cells = self._topics.cells(data_set)
         for key, value in entry.records:

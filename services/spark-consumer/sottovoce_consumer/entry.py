@@ -15,7 +15,8 @@ class Entry:
     Attributes:
         records: for `cells.*`, the progress record last; empty where there is nothing to write.
         progress: the progress record.
-        dead_letters: for `dead-letters`.
+        dead_letters: for `dead-letters`, a `DeadLetter` each, as bytes: a batch of poison has as
+            many as records, and messages would take a gigabyte.
         deltas: how many cells got a delta.
         folds: how many cells were folded.
         expired: how many cells went.
@@ -23,7 +24,7 @@ class Entry:
 
     progress: cell_pb2.ShardProgress
     records: list[KeyedValue] = field(default_factory=list)
-    dead_letters: list[cell_pb2.DeadLetter] = field(default_factory=list)
+    dead_letters: list[bytes] = field(default_factory=list)
     deltas: int = 0
     folds: int = 0
     expired: int = 0

@@ -79,8 +79,10 @@ def _numbers(values: Sequence[int], kind: type[np.integer[Any]]) -> tuple[bytes,
 
 
 def from_arrow(table: pa.Table) -> Iterator[Row]:
-    """Read what `to_arrow` made."""
+    """Read what `to_arrow` made; the rows of a range share it."""
+    spans: dict[Range, Range] = {}
     for kind, data_set, shard, start, end, body in zip(
         *(column.to_pylist() for column in table.columns), strict=True
     ):
-        yield Row(RowKind(kind), Range(data_set, shard, start, end), body)
+        span = Range(data_set, shard, start, end)
+        yield Row(RowKind(kind), spans.setdefault(span, span), body)

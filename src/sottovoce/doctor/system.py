@@ -36,7 +36,8 @@ def examine_kafka(settings: KafkaSettings) -> Iterator[Finding]:
             "or set --kafka-bootstrap; `sottovoce demo` brings its own.",
         )
         return
-    yield Finding("Kafka", Level.OK, f"{_number(len(brokers), 'broker')} answer.")
+    answer = "answers" if len(brokers) == 1 else "answer"
+    yield Finding("Kafka", Level.OK, f"{_number(len(brokers), 'broker')} {answer}.")
     try:
         yield from _topics(settings, len(brokers))
         yield from _data_sets(settings)
