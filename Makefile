@@ -25,7 +25,7 @@ smoke: $(READY) ## the demo by itself: ask everything, compare with the truth, s
 test: $(READY) ## all tests, those with a real Kafka and Spark included
 	@$(BIN)/pytest $(ARGS)
 
-bench: $(BENCH_READY) ## the benchmarks, about a quarter of an hour; ARGS="consumer query" for some
+bench: $(BENCH_READY) ## the benchmarks, about three quarters of an hour; ARGS="consumer query" for some
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 bench-report: $(BENCH_READY) ## docs/benchmarks.md and its plots, from the results of make bench
