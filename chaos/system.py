@@ -173,11 +173,7 @@ class System:
 
     def operator(self, tell: Callable[[str], None]) -> Operator:
         """Return who looks after all of our logs."""
-        logs = [
-            (each.name, partition)
-            for each in describe_topics(self.kafka)
-            for partition in range(each.partitions)
-        ]
+        logs = [log for each in describe_topics(self.kafka) for log in each.logs]
         return Operator(self.kafka, self._broker.jars, logs, tell)
 
     def import_again(self, file: Path, prefix: str) -> KafkaSettings:

@@ -14,6 +14,7 @@ from sottovoce.cells import CellContent
 from sottovoce.cells.index import BLOCK_MS, distinct, pack_hashes
 from sottovoce.data_sets.data_set import DataSet
 from sottovoce.sketches import hash_keys
+from sottovoce.sketches.key_rows import stable_order
 from sottovoce.wire.listens import Listens
 from sottovoce.wire.v1 import cell_pb2
 from sottovoce_consumer.admission import Admission, Codes, SealTimeline
@@ -231,14 +232,11 @@ def count_cells(span: Range, data_set: DataSet, counted: Sequence[Counted]) -> I
     if not len(listens):
         return
     slices = listens["end_time_ms"].astype(np.int64) // data_set.slice_ms
-    steps = slices - slices.min()
-    if not steps.any():
+    if (slices == slices[0]).all():
         groups: list[slice | npt.NDArray[np.intp]] = [slice(None)]
     else:
-        if steps.max() < 1 << 16:  # numpy sorts integers of 16 bits by radix
-            steps = steps.astype(np.uint16)
-        order = np.argsort(steps, kind="stable")
-        groups = list(np.split(order, np.flatnonzero(np.diff(steps[order])) + 1))
+        order = stable_order(slices)
+        groups = list(np.split(order, np.flatnonzero(np.diff(slices[order])) + 1))
     for places in groups:
         slice_ms = int(slices[places][0]) * data_set.slice_ms
         content = CellContent()

@@ -12,7 +12,7 @@ from sottovoce.data_sets.registry import Registry
 from sottovoce.data_sets.topic_settings import TopicDifference, compare_topics, topic_specs
 from sottovoce.kafka.connection import KafkaSettings
 from sottovoce.kafka.errors import LogError
-from sottovoce.kafka.offsets import first_offsets, high_watermarks
+from sottovoce.kafka.offsets import Partition, first_offsets, high_watermarks
 from sottovoce.kafka.topics import Topics
 
 
@@ -35,6 +35,11 @@ class TopicDescription:
     cleanup_policy: str
     retention_ms: int
     records: int
+
+    @property
+    def logs(self) -> list[Partition]:
+        """Its partitions, each by the topic's name and its number."""
+        return [(self.name, partition) for partition in range(self.partitions)]
 
 
 def data_sets_there(settings: KafkaSettings) -> list[DataSet]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
@@ -13,7 +13,7 @@ from sottovoce.client import Client, QueryError
 from sottovoce.data_sets import DataSet
 from sottovoce.data_sets.progress import complete_through, latest_progress
 from sottovoce.data_sets.registry import Registry
-from sottovoce.data_sets.topic_checks import describe_topics, topic_differences
+from sottovoce.data_sets.topic_checks import TopicDescription, describe_topics, topic_differences
 from sottovoce.doctor.finding import Finding, Level
 from sottovoce.errors import SottovoceError
 from sottovoce.kafka import KafkaSettings
@@ -39,16 +39,18 @@ def examine_kafka(settings: KafkaSettings) -> Iterator[Finding]:
     answer = "answers" if len(brokers) == 1 else "answer"
     yield Finding("Kafka", Level.OK, f"{_number(len(brokers), 'broker')} {answer}.")
     try:
-        yield from _topics(settings, len(brokers))
+        topics = describe_topics(settings)
+        yield from _topics(settings, topics, len(brokers))
         yield from _data_sets(settings)
-        yield _transactions(settings)
+        yield _transactions(settings, topics)
     except SottovoceError as error:
         yield Finding("topics", Level.FAIL, f"{error}.")
 
 
-def _topics(settings: KafkaSettings, brokers: int) -> Iterator[Finding]:
+def _topics(
+    settings: KafkaSettings, topics: Sequence[TopicDescription], brokers: int
+) -> Iterator[Finding]:
     differences = topic_differences(settings)
-    topics = describe_topics(settings)
     for each in differences:
         yield Finding(
             f"topic {each.topic}",
@@ -72,13 +74,8 @@ def _topics(settings: KafkaSettings, brokers: int) -> Iterator[Finding]:
         )
 
 
-def _transactions(settings: KafkaSettings) -> Finding:
-    partitions = [
-        (each.name, partition)
-        for each in describe_topics(settings)
-        for partition in range(each.partitions)
-    ]
-    hanging = hanging_transactions(settings, partitions)
+def _transactions(settings: KafkaSettings, topics: Sequence[TopicDescription]) -> Finding:
+    hanging = hanging_transactions(settings, [log for each in topics for log in each.logs])
     if not hanging:
         return Finding("transactions", Level.OK, "none hangs.")
     ends = " and ".join(

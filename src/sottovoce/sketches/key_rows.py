@@ -30,16 +30,17 @@ def sum_runs(counts: Counts, begins: NDArray[np.intp]) -> Counts:
     return sums
 
 
+def stable_order(values: NDArray[np.integer]) -> NDArray[np.intp]:
+    """The stable order of integers: soon where they lie close together."""
+    if len(values) and int(values.max()) - int(values.min()) < 1 << 16:
+        values = (values - values.min()).astype(np.uint16)  # which numpy sorts by radix
+    return np.argsort(values, kind="stable")
+
+
 def aggregate(groups: Groups, keys: Words, counts: Counts) -> Rows:
     """Sorts rows by group and key and adds up those of the same; drops those that are all 0."""
     order = np.argsort(keys, kind="stable")
-    ordered = groups[order]
-    if len(ordered) and int(ordered.max()) - int(ordered.min()) < 1 << 16:
-        # numpy sorts integers of 16 bits by radix
-        by_group = np.argsort((ordered - ordered.min()).astype(np.uint16), kind="stable")
-    else:
-        by_group = np.argsort(ordered, kind="stable")
-    order = order[by_group]
+    order = order[stable_order(groups[order])]
     group, key, count = groups[order], keys[order], counts[order]
     changes = (key[1:] != key[:-1]) | (group[1:] != group[:-1])
     if not changes.all():

@@ -79,14 +79,14 @@ def test_a_transaction_that_hangs_fails_with_what_ends_it(monkeypatch):
     listens = TopicDescription("listens.live", 4, 1, "compact", -1, 0)
     hanging = [HangingTransaction("listens.live", 2, 9660, 1_796_064_861_404)]
     asked = []
-    monkeypatch.setattr(system, "describe_topics", lambda _: [listens])
+    settings = KafkaSettings(kafka_bootstrap="unused:1")
     monkeypatch.setattr(
         system, "hanging_transactions", lambda _, logs: asked.extend(logs) or hanging
     )
-    finding = system._transactions(KafkaSettings(kafka_bootstrap="unused:1"))
+    finding = system._transactions(settings, [listens])
     assert asked == [("listens.live", partition) for partition in range(4)]
     assert finding.level is Level.FAIL
     assert "since 2026-11-30 18:54:21 UTC" in finding.sentence
     assert "--topic listens.live --partition 2 --start-offset 9660" in finding.sentence
     hanging.clear()
-    assert system._transactions(KafkaSettings(kafka_bootstrap="unused:1")).level is Level.OK
+    assert system._transactions(settings, [listens]).level is Level.OK
