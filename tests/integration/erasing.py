@@ -101,7 +101,7 @@ def steps(place: Place) -> set[int]:
     return {book.step(erasure, refs_of(place)) for erasure in book.requests}
 
 
-def until(done: Callable[[], bool], seconds: float = 120.0) -> None:
+def until(done: Callable[[], bool], seconds: float = 300.0) -> None:
     give_up = time.monotonic() + seconds
     while not done():
         assert time.monotonic() < give_up, "it took too long"

@@ -104,5 +104,5 @@ def start_producer(settings, *arguments, **options):
 
 def run_producer(settings, *arguments):
     process = start_producer(settings, *arguments)
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate(timeout=300)
     return process.returncode, out, err

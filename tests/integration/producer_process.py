@@ -71,7 +71,7 @@ class Producer:
             capture_output=True,
             text=True,
             check=False,
-            timeout=120,
+            timeout=300,
         )
 
     def start(self, *arguments: str) -> subprocess.Popen:

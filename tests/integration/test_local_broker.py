@@ -33,7 +33,7 @@ def produce_in_a_transaction(bootstrap, topic, values, *, commit=True):
         producer.abort_transaction(30)
 
 
-def committed(bootstrap, topic, expected, timeout=30):
+def committed(bootstrap, topic, expected, timeout=120):
     """Read until as many values as expected have come, and a little longer."""
     consumer = Consumer(
         {
@@ -132,7 +132,7 @@ def test_the_broker_ends_with_the_process_that_started_it(tmp_path):
         port = int(parent.stdout.readline())
         assert not ports.is_free(port)
         parent.kill()
-    until = time.monotonic() + 20
+    until = time.monotonic() + 60
     while not ports.is_free(port) and time.monotonic() < until:
         time.sleep(0.1)
     assert ports.is_free(port)

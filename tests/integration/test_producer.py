@@ -199,7 +199,7 @@ def test_nothing_that_is_sealed_is_written(settings, open_writer):
     with administrator.transaction():
         for shard in range(SHARDS):
             administrator.produce(topic, seal_key(day), seal.SerializeToString(), partition=shard)
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while (found := write(writer, [old, new], data_set="history")) != {
         "too_late": 1,
         "duplicate": 1,

@@ -78,14 +78,14 @@ class QueryProcess:
         self._listening.set()
 
     def health(self) -> int:
-        assert self._listening.wait(30)
+        assert self._listening.wait(120)
         with grpc.insecure_channel(self.address) as channel:
             stub = health_pb2_grpc.HealthStub(channel)
             service = "sottovoce.v1.QueryService"
-            return stub.Check(health_pb2.HealthCheckRequest(service=service), timeout=5).status
+            return stub.Check(health_pb2.HealthCheckRequest(service=service), timeout=30).status
 
     def until_ready(self) -> Client:
-        end = time.monotonic() + 30
+        end = time.monotonic() + 120
         while self.health() != health_pb2.HealthCheckResponse.SERVING:
             assert time.monotonic() < end, self.lines
             time.sleep(0.05)
@@ -94,7 +94,7 @@ class QueryProcess:
     def stop(self, number=signal.SIGTERM) -> int:
         if self.process.poll() is None:
             self.process.send_signal(number)
-        code = self.process.wait(20)
+        code = self.process.wait(60)
         self._reader.join(5)
         return code
 
@@ -325,7 +325,7 @@ def test_a_complete_slice_that_changes_is_read_again(settings, crowd, write):
         assert artists() == counted(crowd)
         late = Crowd(crowd.data_set, crowd.start_ms, seed=9, listens=30)
         write((shard, *_after(key, value)) for shard, key, value in late.records())
-        end = time.monotonic() + 10
+        end = time.monotonic() + 60
         while artists() != counted(crowd, late):
             assert time.monotonic() < end
             time.sleep(0.1)

@@ -77,7 +77,7 @@ def client(way, log, real_data, truth):
     way.start_consumer("--heartbeat-seconds=0.5")
     way.start_producer()
     way.live_import = way.hand_over("log", str(log), "--into=live", "--pace=max")
-    way.hand_over("log", str(log), "--into=history").finish(timeout=120)
+    way.hand_over("log", str(log), "--into=history").finish(timeout=300)
     end = truth.day.max() + DAY
     way.administer("seal", f"--through={end:%Y-%m-%d}", "--wait")
     exactly = ExactService(way.settings)
@@ -276,7 +276,7 @@ def test_similar_tracks_are_those_of_a_brute_force_search(client, truth, real_da
 
 def test_importing_again_changes_nothing(way, client, log, truth, whole):
     before = client.genres("history", whole)
-    way.hand_over("log", str(log), "--into=history").finish(timeout=120)
+    way.hand_over("log", str(log), "--into=history").finish(timeout=300)
     status = client.status().data_sets["history"]
     assert status.admitted == len(truth)
     assert client.genres("history", whole) == before
@@ -284,7 +284,7 @@ def test_importing_again_changes_nothing(way, client, log, truth, whole):
 
 def test_shifted_to_now_the_same_plays_are_live(way, client, log, catalogue):
     rows = joined(read_listens(log, repeats=True), catalogue)
-    way.live_import.finish(timeout=120)
+    way.live_import.finish(timeout=300)
 
     def live():
         return client.status().data_sets["live"]
@@ -346,7 +346,7 @@ def test_another_log_of_the_same_shape_needs_no_change(way, client, tmp_path, tr
     with gzip.open(path, "wt") as file:
         file.write("\n".join(lines) + "\n")
     before = client.status().data_sets["history"].admitted
-    way.hand_over("log", str(path), "--into=history").finish(timeout=60)
+    way.hand_over("log", str(path), "--into=history").finish(timeout=300)
     end = later + DAY
     way.administer("seal", f"--through={end:%Y-%m-%d}", "--wait")
 

@@ -48,7 +48,7 @@ class WholeWay:
         """Run a command of `sottovoce` that ends by itself."""
         child = self._child("sottovoce", "sottovoce", *arguments, *self._kafka)
         child.start()
-        child.finish(timeout=120)
+        child.finish(timeout=300)
 
     def start_producer(self, *arguments: str) -> Child:
         """Start the producer with its door open; return once it is."""
@@ -71,7 +71,7 @@ class WholeWay:
         if not key.exists():
             made = self._child("producer", "sottovoce_producer.main", "vault-key", str(key))
             made.start()
-            made.finish(timeout=60)
+            made.finish(timeout=300)
         return self._child(
             "producer",
             "sottovoce_producer.main",
@@ -116,7 +116,7 @@ class WholeWay:
         return child
 
 
-def wait_until(done: Callable[[], bool], what: str, seconds: float = 90.0) -> None:
+def wait_until(done: Callable[[], bool], what: str, seconds: float = 300.0) -> None:
     """Return when `done` says so; fail with `what` was waited for."""
     end = time.monotonic() + seconds
     while not done():

@@ -43,8 +43,13 @@ class PackedKeys:
     def __init__(self, keys: Keys, shared: Keys) -> None:
         self._size = len(keys)
         self._shared = shared
-        self._bits = np.packbits(np.isin(shared, keys))
-        self._others = keys[np.isin(keys, shared, invert=True)]
+        places = np.searchsorted(shared, keys)
+        found = places < len(shared)
+        found[found] = shared[places[found]] == keys[found]
+        bits = np.zeros(len(shared), np.bool_)
+        bits[places[found]] = True
+        self._bits = np.packbits(bits)
+        self._others = keys[~found]
 
     def __len__(self) -> int:
         """How many there are."""

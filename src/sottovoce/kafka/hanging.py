@@ -53,10 +53,11 @@ def hanging_transactions(
     Raises:
         LogError: the broker can't be reached, or a topic is missing.
     """
+    # Before the ends are looked up: what a log that grows meanwhile takes in is never too old.
+    before_ms = time.time_ns() // 1_000_000 - open_ms
     stable = last_stable_offsets(settings, partitions)
     ends = high_watermarks(settings, partitions)
     opened = {pair: offset for pair, offset in stable.items() if offset < ends[pair]}
-    before_ms = time.time_ns() // 1_000_000 - open_ms
     return [
         HangingTransaction(*pair, opened[pair], since_ms)
         for pair, since_ms in _appended_at(settings, opened).items()

@@ -18,7 +18,7 @@ def is_running(pid):
         return False
 
 
-def until(condition, seconds=10):
+def until(condition, seconds=60):
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if condition():

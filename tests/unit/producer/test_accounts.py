@@ -5,7 +5,7 @@ from tests.unit.producer.memory_writer import DATA_SETS, MemoryWriter
 
 from sottovoce.data_sets import Terms
 from sottovoce.data_sets.data_set import DAY_MS, HOUR_MS, MINUTE_MS
-from sottovoce.wire.keys import retired_key
+from sottovoce.wire.keys import RETIRED_KEY, retired_key
 from sottovoce.wire.listens import shard_of
 from sottovoce.wire.v1 import listen_pb2
 from sottovoce_producer.counts import outcomes
@@ -32,7 +32,7 @@ def writer():
 def parts(writer, since):
     """What was written since, by topic, without what differs from one account to the other."""
     return sorted(
-        (topic, key.split(b"/")[0] if b"/" in key else key[:8], value is None)
+        (topic, RETIRED_KEY if key.startswith(RETIRED_KEY) else key.split(b"/")[0], value is None)
         for topic, key, value, _ in writer.log.records[since:]
         if topic != writer.topics.vault
     )
