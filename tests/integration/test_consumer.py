@@ -45,6 +45,17 @@ TERMS = (
     Terms("history", listens_per_slice=200),
 )
 
+SLOW_ONCE = """
+import pathlib, sys, time
+if "streaming_source_runner" in "".join(sys.orig_argv):
+    try:
+        pathlib.Path(__file__).with_name("begun").touch(exist_ok=False)
+    except FileExistsError:
+        pass
+    else:
+        time.sleep(12)
+"""
+"""Has the first Python process of Spark's query take longer to begin than Spark waits: 10 s."""
 
 pytestmark = pytest.mark.timeout(900)  # several starts of Spark, on a machine that may be busy
 
@@ -133,6 +144,18 @@ def test_what_goes_in_comes_out_whatever_else_comes(place: Place, tmp_path: Path
         assert line in figures
     left_over = wait_for_none(family)
     assert not left_over
+
+
+def test_a_machine_too_busy_for_spark_s_patience_delays_the_first_batch_and_no_more(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(SLOW_ONCE)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    place.send("live", fresh(1, 100))
+    with ConsumerProcess(place, tmp_path) as consumer:
+        consumer.wait_until(lambda: counted(place) == 100)
+        assert consumer.end() == 0, consumer.output
+    assert "starting the stream again" in consumer.output
 
 
 def test_killed_at_any_time_it_loses_nothing_and_counts_nothing_twice(

@@ -127,6 +127,8 @@ class Materialiser:
             LogError: no progress for a minute, or records that vanished.
         """
         began = time.monotonic()
+        # First of all: what unpacking takes for a while is then free for the cells.
+        self.sources.book.catalogue_of(self._latest)
         for record in self._names_reader.to_end():
             self._names.apply(record.key, record.value)
         read = 0

@@ -10,14 +10,16 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.streaming.query import StreamingQuery
 
 from sottovoce.errors import SottovoceError
 from sottovoce.kafka.errors import FatalWriteError, LogError, LostRecordsError
+from sottovoce.service.logging import get_logger
 from sottovoce_consumer.errors import ReadStalledError, StreamFailedError
 from sottovoce_consumer.ranges import ShardRef
 from sottovoce_consumer.replaying import Run
@@ -27,6 +29,11 @@ from sottovoce_consumer.tasks import Task, reading
 
 _TOLD = {each.__name__: each for each in (LostRecordsError, ReadStalledError, LogError)}
 """Errors that are raised in Spark's other processes, and come back as text."""
+
+_TRIES: Final = 5
+_TOO_SLOW: Final = "Python worker failed to connect back"
+"""What Spark says when its Python process needs more than ten seconds to begin, a bound of its own:
+on a busy machine it can."""
 
 
 def run_in(session: SparkSession, settings: ConsumerSettings) -> Run:
@@ -77,21 +84,38 @@ class ListensStream:
         self._failure: BaseException | None = None
         self.between_batches = threading.Lock()
         self._folder = tempfile.mkdtemp(prefix="sottovoce-consumer-")
+        self._begun = False
+        self._tries = 0
         workers = settings.workers or session.sparkContext.defaultParallelism
         offsets = {f"{name}/{shard}": offset for (name, shard), offset in starts.items()}
-        listens = (
+        self._listens = (
             session.readStream.format("listens")
             .option("settings", settings.model_copy(update={"workers": workers}).to_option())
             .option("starts", json.dumps(offsets))
             .option("standing", str(standing))
-            .load()
         )
-        self._query = (
-            listens.writeStream.foreachBatch(self._batch)
-            .option("checkpointLocation", self._folder)
-            .trigger(processingTime=f"{settings.batch_interval_seconds} seconds")
-            .start()
-        )
+        self._interval = f"{settings.batch_interval_seconds} seconds"
+        self._query = self._start()
+
+    def _start(self) -> StreamingQuery:
+        self._tries += 1
+        try:
+            return (
+                self._listens.load()
+                .writeStream.foreachBatch(self._batch)
+                .option("checkpointLocation", f"{self._folder}/{self._tries}")
+                .trigger(processingTime=self._interval)
+                .start()
+            )
+        except (PySparkException, Py4JError) as error:
+            return self._start_again(failure_of(error))
+
+    def _start_again(self, failure: SottovoceError) -> StreamingQuery:
+        """Try once more where nothing failed but Spark's patience, before there was a batch."""
+        if self._begun or self._tries == _TRIES or _TOO_SLOW not in str(failure):
+            raise failure
+        get_logger().warning("starting the stream again", reason=str(failure))
+        return self._start()
 
     def check(self) -> None:
         """Return if the query runs.
@@ -110,7 +134,7 @@ class ListensStream:
             return
         if self._failure is not None:
             raise self._failure
-        raise failure_of(self._query.exception())
+        self._query = self._start_again(failure_of(self._query.exception()))
 
     def stop(self, patience: float = 30.0) -> None:
         """Stop between two batches: the one that runs is finished and committed first.
@@ -136,6 +160,7 @@ class ListensStream:
         with self.between_batches:
             if self._stopping or self._failure is not None:
                 return
+            self._begun = True
             started = time.monotonic()
             try:
                 self._on_batch(list(from_arrow(batch.toArrow())), started)
