@@ -19,6 +19,7 @@ from functools import lru_cache
 from statistics import NormalDist
 
 import numpy as np
+import numpy.typing as npt
 
 from sottovoce.privacy.errors import PrivacyParameterError
 from sottovoce.privacy.mechanisms import Mechanism, Noise
@@ -26,10 +27,10 @@ from sottovoce.sketches.estimate import Estimate
 
 _FINEST = 2.0**15
 """The standard deviation up to which a sum is computed on all integers."""
-_REACH = 64.0
-"""The grid is this many standard deviations wide: what lies beyond has probability below 1e-18."""
+_REACH = 40.0
+"""The grid is this many standard deviations wide: what lies beyond has probability below 1e-10."""
 _ROUNDING = 1e-9
-"""More than all floating-point errors of the transform."""
+"""More than that, and all floating-point errors of the transform."""
 _COARSENING = 1e-6
 """The risk that coarsening takes more than is added for it."""
 _SMALLEST_NORMAL_SCALE = 2.0
@@ -92,18 +93,34 @@ def _laplace(parts: tuple[tuple[float, int], ...], risk: float) -> int:
     if left <= 0.0:
         raise PrivacyParameterError(f"a risk of {risk} is less than what can be computed")
     coarse = [(scale / step, n) for scale, n in parts]
-    size = 2 ** math.ceil(math.log2(max(64.0, _REACH * deviation / step)))
-    angle = np.pi * np.arange(size // 2 + 1) / size  # half of the angles of the transform
-    logarithm = np.zeros(len(angle))
-    for scale, n in coarse:
-        stay, leave = math.exp(-1.0 / scale), -math.expm1(-1.0 / scale)
-        logarithm += n * np.log(leave**2 / (leave**2 + 4.0 * stay * np.sin(angle) ** 2))
-    chance = np.fft.irfft(np.exp(logarithm), size)[: size // 2]  # of 0, 1, 2, ...
-    within = chance[0] + 2.0 * np.cumsum(np.concatenate(([0.0], chance[1:])))
-    enough = np.flatnonzero(within >= 1.0 - left)
-    if not len(enough):
+    size = _transformable(max(64.0, _REACH * deviation / step))
+    characteristic = _characteristic(coarse, size)
+    chance = np.fft.irfft(characteristic, size)[: size // 2]  # of 0, 1, 2, ...
+    # Of -h to h: all that is summed counts twice, but for 0.
+    enough = np.cumsum(chance, out=chance) >= (1.0 - left + chance[0]) / 2.0
+    least = int(enough.argmax())
+    if not enough[least]:
         raise PrivacyParameterError(f"a risk of {risk} is less than what can be computed")
-    return step * int(enough[0]) + added
+    return step * least + added
+
+
+def _transformable(least: float) -> int:
+    """The smallest size of a transform that is quick, and not far above what is needed."""
+    return min(factor << math.ceil(math.log2(least / factor)) for factor in (2, 3, 5))
+
+
+def _characteristic(parts: Iterable[tuple[float, int]], size: int) -> npt.NDArray[np.float64]:
+    """The characteristic function of a sum at half of `size` angles; in place, for it is large."""
+    squares = np.arange(size // 2 + 1, dtype=np.float64)
+    squares *= np.pi / size
+    np.square(np.sin(squares, out=squares), out=squares)
+    logarithm, term = np.zeros(len(squares)), np.empty(len(squares))
+    for scale, n in parts:
+        stay, leave = math.exp(-1.0 / scale), -math.expm1(-1.0 / scale)
+        np.log1p(np.multiply(squares, 4.0 * stay / leave**2, out=term), out=term)
+        term *= n
+        logarithm -= term
+    return np.exp(logarithm, out=logarithm)
 
 
 def _gaussian(parts: tuple[tuple[float, int], ...], risk: float) -> int:
