@@ -112,7 +112,7 @@ def life(broker, services, made_up_data, tmp_path_factory):
             counting.require_running()
             return admitted(client) == (plays, plays)
 
-        wait_until(counted, "all plays are counted", seconds=300)
+        wait_until(counted, "all plays are counted")
         misplace_listens(producer.settings)
         admin.administer("seal", f"--through={day + DAY:%Y-%m-%d}", "--wait")
         asked = TimeRange(day, day + DAY)

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sottovoce.sketches.integers import decode_integers, encode_integers
+from sottovoce.sketches.key_rows import find_sorted
 
 type Keys = npt.NDArray[np.uint64]
 type Counts = npt.NDArray[np.int64]
@@ -43,9 +44,7 @@ class PackedKeys:
     def __init__(self, keys: Keys, shared: Keys) -> None:
         self._size = len(keys)
         self._shared = shared
-        places = np.searchsorted(shared, keys)
-        found = places < len(shared)
-        found[found] = shared[places[found]] == keys[found]
+        places, found = find_sorted(shared, keys)
         bits = np.zeros(len(shared), np.bool_)
         bits[places[found]] = True
         self._bits = np.packbits(bits)

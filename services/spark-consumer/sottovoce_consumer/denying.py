@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from sottovoce.erasure.pseudonyms import halves_of
 from sottovoce.sketches import hash_keys
+from sottovoce.sketches.key_rows import find_sorted
 from sottovoce.wire.listens import Listens
 
 type Numbers = npt.NDArray[np.int64]
@@ -62,8 +63,7 @@ class DenyList:
         if len(self._highs) == 1:
             alike = high == self._highs[0]
         else:
-            places = np.searchsorted(self._highs, high)
-            alike = self._highs[np.minimum(places, len(self._highs) - 1)] == high
+            _, alike = find_sorted(self._highs, high)
         few = np.flatnonzero(alike)
         find = self._numbers.get
         numbers[few] = [

@@ -31,9 +31,9 @@ _TOLD = {each.__name__: each for each in (LostRecordsError, ReadStalledError, Lo
 """Errors that are raised in Spark's other processes, and come back as text."""
 
 _TRIES: Final = 5
-_TOO_SLOW: Final = "Python worker failed to connect back"
-"""What Spark says when its Python process needs more than ten seconds to begin, a bound of its own:
-on a busy machine it can."""
+_NOT_THERE: Final = "Python worker failed to connect back"
+"""What Spark says of a Python process that it waited ten seconds for; no setting changes that."""
+_TOO_SLOW: Final = "Spark's Python process took more than ten seconds to begin"
 
 
 def run_in(session: SparkSession, settings: ConsumerSettings) -> Run:
@@ -112,9 +112,13 @@ class ListensStream:
 
     def _start_again(self, failure: SottovoceError) -> StreamingQuery:
         """Try once more where nothing failed but Spark's patience, before there was a batch."""
-        if self._begun or self._tries == _TRIES or _TOO_SLOW not in str(failure):
+        if self._begun or _NOT_THERE not in str(failure):
             raise failure
-        get_logger().warning("starting the stream again", reason=str(failure))
+        if self._tries == _TRIES:
+            raise StreamFailedError(
+                f"{_TOO_SLOW}, {_TRIES} times: give the consumer more CPU, or run less beside it"
+            )
+        get_logger().warning("starting the stream again", reason=_TOO_SLOW)
         return self._start()
 
     def check(self) -> None:

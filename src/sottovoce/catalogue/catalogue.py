@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from sottovoce.catalogue.content import FEATURES, SCHEMA, canonical_table, content_hash
 from sottovoce.catalogue.ids import NO_ARTIST, artist_keys, int_to_spotify_id, name_track_ids
+from sottovoce.sketches.key_rows import find_sorted
 
 UNKNOWN = -1
 """Stands for a row, a genre, a popularity or a duration that the catalogue does not know."""
@@ -118,9 +119,7 @@ class Catalogue:
         wanted = np.asarray(track_keys, dtype=np.uint64)
         if not self._lookup_keys.size:
             return np.full(wanted.shape, UNKNOWN, dtype=np.int64)
-        places = np.searchsorted(self._lookup_keys, wanted)
-        places = np.minimum(places, self._lookup_keys.size - 1)
-        found = self._lookup_keys[places] == wanted
+        places, found = find_sorted(self._lookup_keys, wanted)
         return np.where(found, self._lookup_rows[places], np.int64(UNKNOWN))
 
     def row(self, track_key: int) -> int:
@@ -150,13 +149,8 @@ class Catalogue:
         """
         known, names = self._artist_spelling
         wanted = np.asarray(keys, dtype=np.uint64).ravel()
-        if not known.size:
-            return [None] * wanted.size
-        places = np.minimum(np.searchsorted(known, wanted), known.size - 1)
-        return [
-            names[place] if hit else None
-            for place, hit in zip(places, known[places] == wanted, strict=True)
-        ]
+        places, found = find_sorted(known, wanted)
+        return [names[place] if hit else None for place, hit in zip(places, found, strict=True)]
 
     @property
     def artist_keys(self) -> NDArray[np.uint64]:

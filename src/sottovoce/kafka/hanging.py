@@ -31,7 +31,7 @@ class HangingTransaction:
         topic: the topic, its prefix included.
         partition: the partition.
         offset: of its first record.
-        since_ms: when that was appended, milliseconds since 1970 UTC.
+        since_ms: the time stamp of that, milliseconds since 1970 UTC.
     """
 
     topic: str
@@ -60,13 +60,13 @@ def hanging_transactions(
     opened = {pair: offset for pair, offset in stable.items() if offset < ends[pair]}
     return [
         HangingTransaction(*pair, opened[pair], since_ms)
-        for pair, since_ms in _appended_at(settings, opened).items()
+        for pair, since_ms in _stamps(settings, opened).items()
         if since_ms < before_ms
     ]
 
 
-def _appended_at(settings: KafkaSettings, places: dict[Partition, int]) -> dict[Partition, int]:
-    """Return the broker's stamp of the record at an offset of each log, or of what follows it."""
+def _stamps(settings: KafkaSettings, places: dict[Partition, int]) -> dict[Partition, int]:
+    """Return the time stamp of the record at an offset of each log, or of what follows it."""
     found: dict[Partition, int] = {}
     if not places:
         return found

@@ -30,7 +30,7 @@ _FINEST = 2.0**15
 _REACH = 40.0
 """The grid is this many standard deviations wide: what lies beyond has probability below 1e-10."""
 _ROUNDING = 1e-9
-"""More than that, and all floating-point errors of the transform."""
+"""More than what lies beyond the grid and all floating-point errors of the transform."""
 _COARSENING = 1e-6
 """The risk that coarsening takes more than is added for it."""
 _SMALLEST_NORMAL_SCALE = 2.0
@@ -94,8 +94,7 @@ def _laplace(parts: tuple[tuple[float, int], ...], risk: float) -> int:
         raise PrivacyParameterError(f"a risk of {risk} is less than what can be computed")
     coarse = [(scale / step, n) for scale, n in parts]
     size = _transformable(max(64.0, _REACH * deviation / step))
-    characteristic = _characteristic(coarse, size)
-    chance = np.fft.irfft(characteristic, size)[: size // 2]  # of 0, 1, 2, ...
+    chance = np.fft.irfft(_characteristic(coarse, size), size)[: size // 2]  # of 0, 1, 2, ...
     # Of -h to h: all that is summed counts twice, but for 0.
     enough = np.cumsum(chance, out=chance) >= (1.0 - left + chance[0]) / 2.0
     least = int(enough.argmax())

@@ -37,6 +37,16 @@ def stable_order(values: NDArray[np.integer]) -> NDArray[np.intp]:
     return np.argsort(values, kind="stable")
 
 
+def find_sorted(
+    ascending: NDArray[np.generic], wanted: NDArray[np.generic]
+) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+    """Where values stand among distinct ascending ones, and whether they do; else any place."""
+    if not len(ascending):
+        return np.zeros(wanted.shape, np.intp), np.zeros(wanted.shape, np.bool_)
+    places = np.minimum(np.searchsorted(ascending, wanted), len(ascending) - 1)
+    return places, ascending[places] == wanted
+
+
 def aggregate(groups: Groups, keys: Words, counts: Counts) -> Rows:
     """Sorts rows by group and key and adds up those of the same; drops those that are all 0."""
     order = np.argsort(keys, kind="stable")

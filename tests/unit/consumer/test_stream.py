@@ -51,3 +51,39 @@ def test_a_jvm_that_is_gone_is_told_in_a_sentence(error):
     stream._query = GoneJvm(error)
     with pytest.raises(StreamFailedError, match="Spark's JVM is gone"):
         stream.check()
+
+
+class BusyMachine:
+    """Spark's reader where no Python process begins in time, or where something else is wrong."""
+
+    def __init__(self, says):
+        self.loads = 0
+        self._says = says
+
+    def load(self):
+        self.loads += 1
+        raise Py4JNetworkError(self._says)
+
+
+def stream_on(machine, *, begun=False):
+    stream = ListensStream.__new__(ListensStream)
+    stream._listens, stream._begun, stream._tries = machine, begun, 0
+    return stream
+
+
+def test_a_machine_that_stays_too_busy_is_told_with_what_to_do():
+    machine = BusyMachine("Python worker failed to connect back.")
+    with pytest.raises(StreamFailedError, match="5 times: give the consumer more CPU"):
+        stream_on(machine)._start()
+    assert machine.loads == 5
+
+
+@pytest.mark.parametrize(
+    ("says", "begun"),
+    [("the disk is full", False), ("Python worker failed to connect back.", True)],
+)
+def test_any_other_failure_and_any_after_a_batch_ends_the_stream_at_once(says, begun):
+    machine = BusyMachine(says)
+    with pytest.raises(StreamFailedError, match=says):
+        stream_on(machine, begun=begun)._start()
+    assert machine.loads == 1

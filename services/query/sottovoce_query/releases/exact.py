@@ -11,6 +11,7 @@ import numpy as np
 
 from sottovoce.catalogue import NO_ARTIST, UNKNOWN, Catalogue
 from sottovoce.sketches import FlajoletMartin
+from sottovoce.sketches.key_rows import find_sorted
 from sottovoce.wire.countries import COUNTRY_CODES, country_places
 from sottovoce_query.held import HeldCells
 from sottovoce_query.merged_slice import Counts, Keys, MergedSlice
@@ -137,10 +138,7 @@ class Exact:
         np.add.at(sums, where, counts[named])
         domain = catalogue.artist_keys
         values = np.zeros(len(domain), np.int64)
-        if not len(domain):
-            return Vector(values, self._version(slice_ms), distinct[sums > 0], sums[sums > 0])
-        places = np.minimum(np.searchsorted(domain, distinct), len(domain) - 1)
-        inside = domain[places] == distinct
+        places, inside = find_sorted(domain, distinct)
         values[places[inside]] = sums[inside]
         some = ~inside & (sums > 0)
         return Vector(values, self._version(slice_ms), distinct[some], sums[some])
